@@ -1,0 +1,1 @@
+"""Data sets: cases, the folder layouts they are read from, splits by patient."""

@@ -1,0 +1,113 @@
+"""Which file of a folder is which channel of a task, by the files' names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.formats import READERS, suffix_of
+from MedSegEffNetLib.image import Image, read
+from MedSegEffNetLib.task import Channel, Task
+
+_LABEL_WORDS = {"seg", "mask", "label", "labels", "otmulticlass", "brainmask", "gold", "segmentation", "lesion"}
+_SLICES = (".png", ".webp", ".tif", ".tiff", ".npy")
+
+
+def words(path: Path) -> list[str]:
+    """The words of a file's name, lower case: split at anything but letters and digits, and at camel-case steps."""
+    name = path.name[: len(path.name) - len(suffix_of(path, READERS))]
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
+
+
+def is_label(path: Path) -> bool:
+    """Whether a file's name says that it is a label map or a mask."""
+    return bool(_LABEL_WORDS & set(words(path)))
+
+
+def match_channels(files: Sequence[Path], channels: Sequence[Channel]) -> dict[str, Path]:
+    """The file of each channel, by names and aliases as whole words (so ``t1`` never takes a ``t1ce`` file).
+
+    Where several files carry a channel's name, the one in whose name it stands first is taken.
+
+    Raises
+    ------
+    InputError
+        Two files are as good for a channel, or a required channel has none.
+    """
+    images = [path for path in files if not is_label(path)]
+    found: dict[str, Path] = {}
+    for channel in channels:
+        candidates = [(position, path) for path in images if (position := _position(path, channel)) is not None]
+        best = [path for position, path in candidates if position == min(p for p, _ in candidates)]
+        if len(best) > 1:
+            raise InputError(
+                f"{len(best)} files may be channel {channel.name}: " + ", ".join(sorted(path.name for path in best)),
+                expected="one file a channel",
+                hint=f"name the right one with --input {channel.name}=FILE",
+            )
+        if best:
+            found[channel.name] = best[0]
+    missing = [channel for channel in channels if channel.required and channel.name not in found]
+    if missing:
+        listed = ", ".join(sorted(path.name for path in files)) or "no image files"
+        raise InputError(
+            f"no file for channel {', '.join(channel.name for channel in missing)} among: {listed}",
+            expected="; ".join(f"{c.name}: a name with {' or '.join((c.name, *c.aliases))}" for c in missing),
+            hint="name the file with --input CHANNEL=FILE",
+        )
+    return found
+
+
+def _position(path: Path, channel: Channel) -> int | None:
+    """Index of the word in the file's name where a spelling of the channel begins; None if there is none."""
+    parts = words(path)
+    spellings = [words(Path(spelling)) for spelling in (channel.name, *channel.aliases)]
+    for index in range(len(parts)):
+        if any(parts[index : index + len(spelling)] == spelling for spelling in spellings):
+            return index
+    return None
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files of ``folder`` (not of its subfolders), sorted; an :class:`InputError` if it is no folder."""
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}", hint="check the spelling")
+    return sorted(path for path in folder.iterdir() if path.is_file() and suffix_of(path, READERS))
+
+
+def load_case_images(folder: Path, task: Task) -> dict[str, Image]:
+    """The images of a case folder by channel.
+
+    A folder of slices (PNG, WebP, TIFF or NPY, one picture a slice) is a volume whose components are the task's
+    channels in their order; other folders have a volume a channel, see :func:`match_channels`.
+    """
+    files = image_files(folder)
+    slices = [path for path in files if suffix_of(path, READERS) in _SLICES and not is_label(path)]
+    if slices and len(slices) == len([path for path in files if not is_label(path)]):
+        return split_components(read(folder), task.channels, str(folder))
+    return {name: read(path) for name, path in match_channels(files, task.channels).items()}
+
+
+def split_components(image: Image, channels: Sequence[Channel], source: str) -> dict[str, Image]:
+    """The components of ``image`` as the channels in their order; grey pictures serve a task of one channel.
+
+    Raises
+    ------
+    InputError
+        The image has another number of components than the task has channels.
+    """
+    components = image.channels()
+    if len(channels) == 1 and len(components) == 3:
+        # Grey pictures are often saved as RGB; colors that differ are no grey picture.
+        same = all((components[0].array == other.array).all() for other in components[1:])
+        components = components[:1] if same else components
+    if len(components) != len(channels):
+        raise InputError(
+            f"{source} has {len(components)} component(s) a pixel",
+            expected=f"{len(channels)}: " + ", ".join(channel.name for channel in channels),
+            hint="give each channel's own image with --input CHANNEL=FILE",
+        )
+    return {channel.name: part for channel, part in zip(channels, components, strict=True)}

@@ -1,0 +1,64 @@
+"""Losses on logits ``(N, R, …)`` against targets ``(N, R, …)`` of 0 and 1 (one region a channel).
+
+With ``softmax`` outputs the loss functions get all logits, background first, and one-hot targets alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+from torch.nn import functional
+
+from MedSegEffNetLib.errors import InputError
+
+Loss = Callable[[Tensor, Tensor, bool], Tensor]
+
+
+def soft_dice(logits: Tensor, targets: Tensor, exclusive: bool = False) -> Tensor:
+    """1 − soft Dice, ``2·Σ(t·p) / (Σt² + Σp² + ε)`` over batch and space, averaged over regions.
+
+    Milletari et al., V-Net, 3DV 2016, arXiv:1606.04797. Summing over the batch keeps slices without the region from
+    giving a Dice of 0 or 1 by a single pixel.
+    """
+    probabilities = _probabilities(logits, exclusive)
+    axes = (0, *range(2, logits.ndim))
+    overlap = (targets * probabilities).sum(axes)
+    total = targets.square().sum(axes) + probabilities.square().sum(axes)
+    return 1 - ((2 * overlap + 1) / (total + 1)).mean()
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, exclusive: bool = False) -> Tensor:
+    """Binary cross-entropy a region, or cross-entropy over exclusive classes; mean over pixels."""
+    if exclusive:
+        return functional.cross_entropy(logits, targets)
+    return functional.binary_cross_entropy_with_logits(logits, targets)
+
+
+def mean_squared_error(logits: Tensor, targets: Tensor, exclusive: bool = False) -> Tensor:
+    """Mean squared error of the probabilities."""
+    return functional.mse_loss(_probabilities(logits, exclusive), targets)
+
+
+def cross_entropy_and_dice(logits: Tensor, targets: Tensor, exclusive: bool = False) -> Tensor:
+    """Cross-entropy − soft Dice, written as cross-entropy + (1 − soft Dice) so that it stays positive."""
+    return cross_entropy(logits, targets, exclusive) + soft_dice(logits, targets, exclusive)
+
+
+LOSSES: dict[str, Loss] = {
+    "bce": cross_entropy,
+    "soft_dice": soft_dice,
+    "mse": mean_squared_error,
+    "ce_dice": cross_entropy_and_dice,
+}
+
+
+def get_loss(name: str) -> Loss:
+    """The loss called ``name``; an :class:`InputError` lists those there are."""
+    if name not in LOSSES:
+        raise InputError(f"there is no loss '{name}'", expected="one of " + ", ".join(LOSSES))
+    return LOSSES[name]
+
+
+def _probabilities(logits: Tensor, exclusive: bool) -> Tensor:
+    return logits.softmax(dim=1) if exclusive else logits.sigmoid()

@@ -1,0 +1,371 @@
+"""Preprocessing with a recorded way back: from images to what a network takes, and from its maps to the images' grid.
+
+Each step is a frozen dataclass with ``apply(volume) -> (volume, undo)``. ``undo`` takes maps ``(R, x, y, z)`` on the
+step's output grid (probabilities, say) and gives them on its input grid. A task names its steps as data
+(:class:`MedSegEffNetLib.task.Step`); :class:`Pipeline` builds them, learns data-set statistics and runs them.
+NumPy and SimpleITK only, so that every engine shares it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from MedSegEffNetLib import geometry
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.task import Channel
+from MedSegEffNetLib.task import Step as StepSettings
+
+Undo = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Volume:
+    """What the steps work on.
+
+    Parameters
+    ----------
+    array : ``(C, X, Y, Z)`` float32, one image a channel.
+    affine : ``(4, 4)`` voxel index to mm, RAS+.
+    label : ``(X, Y, Z)`` label map that geometric steps carry along (training), or None.
+    """
+
+    array: np.ndarray
+    affine: np.ndarray
+    label: np.ndarray | None = None
+
+    @property
+    def spacing(self) -> np.ndarray:
+        """Voxel size in mm along x, y, z."""
+        return np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
+
+
+class PreprocessingStep(Protocol):
+    """The contract of a step."""
+
+    name: ClassVar[str]
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        """The processed volume and the way back to the grid of ``volume``."""
+
+
+def _unchanged_grid(maps: np.ndarray) -> np.ndarray:
+    return maps
+
+
+def foreground(image: np.ndarray) -> np.ndarray:
+    """Voxels ``(X, Y, Z)`` that differ from the background by more than 5 % of the image's range.
+
+    The background is the median of the volume's corners: 0 or the marker in skull-stripped images, air in others. An
+    image without any contrast counts as foreground everywhere.
+    """
+    corners = image[np.ix_(*[(0, -1)] * 3)]
+    deviation = np.abs(image - np.median(corners))
+    mask: np.ndarray = deviation > 0.05 * _percentiles(deviation, 99.5)[0]
+    return mask if mask.any() else np.ones(image.shape, dtype=bool)
+
+
+def _percentiles(values: np.ndarray, *percents: float) -> np.ndarray:
+    """Percentiles from every n-th value of at most a million: selection is the dear part of a normalization."""
+    flat = values.ravel(order="K")
+    return np.percentile(flat[:: max(1, flat.size // 1_000_000)], percents)
+
+
+@dataclass(frozen=True)
+class Reorient:
+    """Turn and flip the axes to the nearest of the named anatomical ones, e.g. ``LPS``: x to the left, y to posterior.
+
+    Slices then lie as a radiologist sees them, whatever the file's order. Voxel values do not change.
+    """
+
+    name: ClassVar[str] = "reorient"
+    axes: str = "LPS"
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        order, flips = geometry.axes_towards(volume.affine, self.axes)
+        turn = functools.partial(geometry.turn, order=order, flips=flips)
+        affine = geometry.turned_affine(volume.affine, volume.array.shape[1:], order, flips)
+        label = None if volume.label is None else turn(volume.label[None])[0]
+        back = functools.partial(geometry.turn_back, order=order, flips=flips)
+        return Volume(turn(volume.array), affine, label), back
+
+
+@dataclass(frozen=True)
+class CropToContent:
+    """Cut away the empty border (see :func:`foreground`), keeping ``margin_mm`` around the content of any channel."""
+
+    name: ClassVar[str] = "crop_to_content"
+    margin_mm: float = 5.0
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        content = np.zeros(volume.array.shape[1:], dtype=bool)
+        for image in volume.array:
+            content |= foreground(image)
+        margin = np.ceil(self.margin_mm / volume.spacing).astype(int)
+        box = geometry.bounding_box(content, margin)
+        return geometry.crop(volume, box)
+
+
+@dataclass(frozen=True)
+class CenterCrop:
+    """Keep at most ``size`` voxels (x, y, z) around the center."""
+
+    name: ClassVar[str] = "center_crop"
+    size: tuple[int, int, int] = (192, 160, 108)
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        box = []
+        for length, wanted in zip(volume.array.shape[1:], self.size, strict=True):
+            start = max(0, (length - wanted) // 2)
+            box.append(slice(start, min(length, start + wanted)))
+        return geometry.crop(volume, tuple(box))
+
+
+@dataclass(frozen=True)
+class Resize:
+    """Bring each slice to ``size`` (x, y) pixels, the picture's proportions kept and the rest filled with its edge."""
+
+    name: ClassVar[str] = "resize"
+    size: tuple[int, int] = (240, 240)
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        in_plane = volume.array.shape[1:3]
+        if tuple(in_plane) == tuple(self.size):
+            return volume, _unchanged_grid
+        extent = np.asarray(in_plane) * volume.spacing[:2]
+        spacing = float((extent / np.asarray(self.size)).max())
+        return geometry.resample(volume, np.array([spacing, spacing, volume.spacing[2]]), (*self.size, None))
+
+
+@dataclass(frozen=True)
+class Resample:
+    """Bring the volume to ``spacing`` (x, y, z) in mm."""
+
+    name: ClassVar[str] = "resample"
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        if np.allclose(volume.spacing, self.spacing, rtol=1e-3):
+            return volume, _unchanged_grid
+        return geometry.resample(volume, np.asarray(self.spacing, dtype=float), (None, None, None))
+
+
+@dataclass(frozen=True)
+class DivideByMaximum:
+    """Divide by the maximum over the whole training set, so that values lie in 0..1 (learnt)."""
+
+    name: ClassVar[str] = "divide_by_maximum"
+    maximum: float | None = None
+
+    def learn(self, volumes: Iterable[Volume]) -> DivideByMaximum:
+        """The step with the largest value in ``volumes``."""
+        return replace(self, maximum=float(max(volume.array.max() for volume in volumes)))
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        return replace(volume, array=volume.array / np.float32(_learnt(self, self.maximum))), _unchanged_grid
+
+
+@dataclass(frozen=True)
+class Standardize:
+    """Subtract the mean of the training set and divide by its standard deviation (learnt, one pair for all channels)."""
+
+    name: ClassVar[str] = "standardize"
+    mean: float | None = None
+    std: float | None = None
+
+    def learn(self, volumes: Iterable[Volume]) -> Standardize:
+        """The step with mean and standard deviation of all values in ``volumes``."""
+        count, total, squares = 0, 0.0, 0.0
+        for volume in volumes:
+            values = volume.array.astype(np.float64, copy=False)
+            count, total, squares = count + values.size, total + values.sum(), squares + np.square(values).sum()
+        mean = total / count
+        return replace(self, mean=float(mean), std=float(np.sqrt(max(squares / count - mean**2, 1e-12))))
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        mean, std = _learnt(self, self.mean), _learnt(self, self.std)
+        return replace(volume, array=(volume.array - np.float32(mean)) / np.float32(std)), _unchanged_grid
+
+
+@dataclass(frozen=True)
+class ClipPercentiles:
+    """Clip each channel to its percentiles ``low`` and ``high`` over the :func:`foreground`."""
+
+    name: ClassVar[str] = "clip_percentiles"
+    low: float = 1.0
+    high: float = 99.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low < self.high <= 100:
+            raise ValueError(f"clip_percentiles: {self.low} and {self.high} are not increasing within 0..100")
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        array = np.empty_like(volume.array)
+        for image, clipped in zip(volume.array, array, strict=True):
+            np.clip(image, *_percentiles(image[foreground(image)], self.low, self.high), out=clipped)
+        return replace(volume, array=array), _unchanged_grid
+
+
+@dataclass(frozen=True)
+class ZScore:
+    """Zero mean and unit variance of each channel over its :func:`foreground`."""
+
+    name: ClassVar[str] = "zscore"
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        array = np.empty_like(volume.array)
+        for image, normalized in zip(volume.array, array, strict=True):
+            values = image[foreground(image)]
+            np.subtract(image, values.mean(), out=normalized)
+            normalized /= max(float(values.std()), 1e-6)
+        return replace(volume, array=array), _unchanged_grid
+
+
+@dataclass(frozen=True)
+class MarkBackground:
+    """Set voxels that are background in every channel to ``value``. Comes after clipping and z-score."""
+
+    name: ClassVar[str] = "mark_background"
+    value: float = -9.0
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        content = np.zeros(volume.array.shape[1:], dtype=bool)
+        for image in volume.array:
+            content |= foreground(image)
+        return replace(volume, array=np.where(content, volume.array, np.float32(self.value))), _unchanged_grid
+
+
+@dataclass(frozen=True)
+class Window:
+    """A CT window: clip to ``center`` ± ``width``/2 (in HU) and scale to 0..255.
+
+    Volumes that lie in 0..255 already (8-bit slices) are left as they are.
+    """
+
+    name: ClassVar[str] = "window"
+    center: float = -600.0
+    width: float = 1500.0
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        if volume.array.min() >= 0 and volume.array.max() <= 255:
+            return volume, _unchanged_grid
+        low = self.center - self.width / 2
+        array = np.clip((volume.array - low) * np.float32(255 / self.width), 0, 255)
+        return replace(volume, array=array.astype(np.float32, copy=False)), _unchanged_grid
+
+
+@dataclass(frozen=True)
+class N4:
+    """N4 bias field correction (Tustison et al., IEEE TMI 2010), estimated on every ``shrink``-th voxel.
+
+    The corrected image is kept in the user's cache folder under the hash of the image's content.
+    """
+
+    name: ClassVar[str] = "n4"
+    shrink: int = 4
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        array = np.stack([self._correct(image) for image in volume.array])
+        return replace(volume, array=array), _unchanged_grid
+
+    def _correct(self, image: np.ndarray) -> np.ndarray:
+        digest = hashlib.sha256(np.ascontiguousarray(image).tobytes() + f"{image.shape}{self.shrink}".encode())
+        cached = Path(tempfile.gettempdir()) / "medsegeffnet-n4" / f"{digest.hexdigest()[:32]}.npy"
+        if cached.is_file():
+            stored: np.ndarray = np.load(cached, allow_pickle=False)
+            return stored
+        corrected = geometry.n4(image, foreground(image), self.shrink)
+        geometry.store(cached, corrected)
+        return corrected
+
+
+STEPS: dict[str, type] = {
+    step.name: step
+    for step in (Reorient, CropToContent, CenterCrop, Resize, Resample, DivideByMaximum, Standardize)
+    + (ClipPercentiles, ZScore, MarkBackground, Window, N4)
+}
+
+
+def _learnt(step: PreprocessingStep, value: float | None) -> float:
+    if value is None:
+        raise InputError(
+            f"preprocessing step {step.name} has no statistics yet",
+            expected="the values learnt from the training data",
+            hint="take the steps from a trained model, or train first",
+        )
+    return value
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Preprocessing steps in their order."""
+
+    parts: tuple[Any, ...]
+
+    @classmethod
+    def from_steps(cls, steps: Iterable[StepSettings]) -> Pipeline:
+        """Build the steps that a task or a model names; an :class:`InputError` names an unknown or unusable one."""
+        parts = []
+        for step in steps:
+            if step.name not in STEPS:
+                raise InputError(f"unknown preprocessing step '{step.name}'", expected="one of " + ", ".join(STEPS))
+            arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in step.arguments.items()}
+            try:
+                parts.append(STEPS[step.name](**arguments))
+            except (TypeError, ValueError) as error:
+                raise InputError(f"preprocessing step {step.name}: {error}") from error
+        return cls(tuple(parts))
+
+    def learn(self, volumes: Sequence[Volume] | Callable[[], Iterable[Volume]]) -> Pipeline:
+        """The pipeline with data-set statistics of the training ``volumes`` (a sequence, or a call that yields them)."""
+        parts: list[Any] = []
+        for part in self.parts:
+            if hasattr(part, "learn"):
+                earlier = Pipeline(tuple(parts))
+                source = volumes() if callable(volumes) else volumes
+                part = part.learn(earlier.apply(volume)[0] for volume in source)
+            parts.append(part)
+        return Pipeline(tuple(parts))
+
+    def apply(self, volume: Volume) -> tuple[Volume, Undo]:
+        """Run all steps; the returned way back runs theirs in reverse."""
+        undos: list[Undo] = []
+        for part in self.parts:
+            volume, undo = part.apply(volume)
+            if undo is not _unchanged_grid:
+                undos.append(undo)
+
+        def undo_all(maps: np.ndarray) -> np.ndarray:
+            for undo in reversed(undos):
+                maps = undo(maps)
+            return maps
+
+        return volume, undo_all
+
+    def steps(self) -> tuple[StepSettings, ...]:
+        """The steps as data, with learnt constants, ready for JSON."""
+        return tuple(StepSettings(part.name, asdict(part)) for part in self.parts)
+
+
+def stack(images: Mapping[str, Image], channels: Sequence[Channel]) -> Volume:
+    """The channels in their order as one volume; a missing optional channel is its substitute, or zeros.
+
+    All images lie on one grid (the caller has checked).
+    """
+    first = next(iter(images.values()))
+    array = np.zeros((len(channels), *first.shape), dtype=np.float32, order="C")
+    # ITK's buffers run along z last; the same order here makes the copy below a straight one.
+    array = array.transpose(0, 3, 2, 1).reshape(len(channels), *first.shape[::-1]).transpose(0, 3, 2, 1)
+    for target, channel in zip(array, channels, strict=True):
+        source = images.get(channel.name) or images.get(channel.substitute)
+        if source is not None:
+            target[...] = source.array
+    return Volume(array, first.affine)

@@ -1,0 +1,1 @@
+"""One file a task; each defines ``TASK``. Data only: adding a task is adding a file."""

@@ -1,0 +1,55 @@
+"""Four layers of the heel's skin in 2D MRI (master thesis, University of Bejaia, 2020)."""
+
+from MedSegEffNetLib.task import Channel, Citation, Code, Label, Network, Region, SegmentationTask, Step, Terminology
+from MedSegEffNetLib.tasks._terms import ANATOMY, TISSUE
+
+_HEEL = Code("SCT", "76853006", "Heel")
+
+TASK = SegmentationTask(
+    id="skin-layers",
+    title="Skin layers of the heel",
+    description="Stratum corneum, epidermis, dermis and subcutaneous tissue in 2D MRI of the heel.",
+    dimensions=2,
+    channels=(Channel("t2", "T2", ("mri", "mr", "t2map", "image", "echo")),),
+    labels=(
+        Label(1, "stratum corneum", (250, 210, 80), Terminology(TISSUE, Code("SCT", "36696005", "Stratum corneum"), _HEEL)),
+        Label(2, "epidermis", (230, 120, 70), Terminology(TISSUE, Code("SCT", "55988001", "Epidermis"), _HEEL)),
+        Label(3, "dermis", (190, 70, 110), Terminology(TISSUE, Code("SCT", "53534000", "Dermis"), _HEEL)),
+        Label(
+            4,
+            "subcutaneous tissue",
+            (90, 110, 190),
+            Terminology(ANATOMY, Code("SCT", "71966008", "Subcutaneous tissue"), _HEEL),
+        ),
+    ),
+    regions=(
+        Region("SC", "stratum corneum", (1,), writes=1),
+        Region("EP", "epidermis", (2,), writes=2),
+        Region("DE", "dermis", (3,), writes=3),
+        Region("SUB", "subcutaneous tissue", (4,), writes=4),
+    ),
+    activation="softmax",
+    nested=False,
+    preprocessing=(Step("divide_by_maximum"), Step("resize", {"size": [384, 384]})),
+    networks=(
+        Network("unet_2d", {"channels": [64, 128, 256, 512, 1024]}),
+        Network("efficientnet_unet_2d", {"variant": "b0", "encoder_weights": "imagenet"}),
+    ),
+    recipe={
+        "epochs": 100,
+        "batch_size": 4,
+        "loss": "bce",
+        "optimizer": "adam",
+        "learning_rate": 0.0001,
+        "monitor": "accuracy",
+        "augmentation": {
+            "rotation_degrees": 15,
+            "zoom": 0.1,
+            "shift": 0.1,
+            "flip_left_right": 0.5,
+            "flip_up_down": 0.5,
+        },
+    },
+    metrics=("accuracy", "dice", "iou", "sensitivity", "specificity", "precision", "f1", "hd95"),
+    citations=(Citation("Master thesis, University of Bejaia, 2020."),),
+)

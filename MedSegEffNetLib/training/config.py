@@ -1,0 +1,134 @@
+"""The settings of a training, as a frozen dataclass that validates itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from MedSegEffNetLib.errors import InputError
+
+_CHOICES = {
+    "optimizer": ("adam", "adamw", "sgd"),
+    "schedule": ("constant", "plateau", "cosine", "step"),
+    "monitor": ("dice", "iou", "accuracy", "loss"),
+    "loss": ("bce", "soft_dice", "ce_dice", "mse"),
+    "precision": ("float32", "bfloat16"),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    epochs : number of passes at most.
+    batch_size : slices (2D) a step.
+    patch_size : height and width of what the network sees while training; empty: the preprocessed size.
+    size : pixels of a slice after the task's ``resize`` step; 0: as the task says.
+    context : neighboring slices on either side that the network sees besides the one it segments.
+    empties_per_epoch : slices without any region drawn anew for each epoch; -1: all of them.
+    optimizer, learning_rate, weight_decay : ``adam``, ``adamw`` or ``sgd`` (Nesterov momentum 0.9).
+    schedule : ``plateau`` multiplies the rate by ``decay`` after ``patience`` epochs without improvement of the monitor,
+        ``step`` every ``patience`` epochs, ``cosine`` falls to 1 % at the last epoch, ``constant`` stays.
+    warmup : epochs over which the rate rises from 0.
+    loss : ``bce`` (cross-entropy), ``soft_dice``, ``ce_dice`` (their sum) or ``mse``.
+    background_noise : largest value that background targets are raised to at random.
+    monitor : validation figure by which the best weights are kept.
+    early_stopping : epochs without improvement of the monitor after which the training ends; 0: never.
+    ema : decay a step of the running average of the weights, which is what is validated and kept; 0: none.
+    channel_dropout : probability that an optional channel is taken away (its substitute stands in).
+    precision : ``bfloat16`` uses mixed precision.
+    validation_fraction, test_fraction : parts by patient where the data bring no split.
+    network : arguments that replace those of the task's network.
+    augmentation : settings of :class:`MedSegEffNetLib.augmentation.Augmentation`.
+    """
+
+    epochs: int = 100
+    batch_size: int = 16
+    patch_size: tuple[int, ...] = ()
+    size: int = 0
+    context: int = 0
+    empties_per_epoch: int = -1
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    patience: int = 10
+    decay: float = 0.1
+    warmup: float = 0.0
+    loss: str = "ce_dice"
+    background_noise: float = 0.0
+    monitor: str = "dice"
+    early_stopping: int = 0
+    ema: float = 0.0
+    channel_dropout: float = 0.0
+    precision: str = "float32"
+    seed: int = 0
+    validation_fraction: float = 0.2
+    test_fraction: float = 0.0
+    network: Mapping[str, Any] = field(default_factory=dict)
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is '{getattr(self, name)}', not one of {', '.join(choices)}")
+        for name in ("epochs", "batch_size", "learning_rate", "patience"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, not above 0")
+        for name in ("ema", "channel_dropout", "background_noise", "validation_fraction", "test_fraction"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, not in 0 … 1")
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, Any]) -> Recipe:
+        """From a task's data or a run's file; an :class:`InputError` names a setting that does not exist or fit."""
+        known = {setting.name for setting in fields(cls)}
+        unknown = set(settings) - known
+        if unknown:
+            raise InputError(
+                f"a training has no setting '{', '.join(sorted(unknown))}'", expected="one of " + ", ".join(sorted(known))
+            )
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+        try:
+            return cls(**values)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"the training's settings do not fit: {error}") from error
+
+    def with_texts(self, settings: Mapping[str, str]) -> Recipe:
+        """The recipe with settings as they are typed: ``epochs=5``, ``augmentation.zoom=0.1``, ``network.variant=b2``."""
+        values = asdict(self)
+        for key, text in settings.items():
+            name, _, inner = key.partition(".")
+            value = _parse(text)
+            if inner and isinstance(values.get(name), dict):
+                values[name] = {**values[name], inner: value}
+            else:
+                values[key] = value
+        for name, value in values.items():
+            current = getattr(self, name, None)
+            if isinstance(current, tuple) and isinstance(value, (int, float)):
+                values[name] = (value, value)
+            elif isinstance(current, float) and isinstance(value, int):
+                values[name] = float(value)
+            elif name in {s.name for s in fields(self)} and not isinstance(value, type(current) | list):
+                raise InputError(f"setting {name} is '{value}'", expected=f"a {type(current).__name__}")
+        return Recipe.from_mapping(values)
+
+    def as_mapping(self) -> dict[str, Any]:
+        """All settings, ready for JSON."""
+        return asdict(self)
+
+    def replaced(self, **settings: Any) -> Recipe:
+        """A copy with some settings changed."""
+        return replace(self, **settings)
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

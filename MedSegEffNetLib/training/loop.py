@@ -1,0 +1,247 @@
+"""The training loop of a segmentation network on slices, written out.
+
+Every random number comes from the seed and the epoch's number, and a checkpoint is written after each epoch: a killed
+training that is resumed ends with the same losses as one that was left alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from MedSegEffNetLib.augmentation import Augmentation, augment, cut
+from MedSegEffNetLib.job import Job
+from MedSegEffNetLib.losses import get_loss
+from MedSegEffNetLib.task import Channel
+from MedSegEffNetLib.training import checkpoint
+from MedSegEffNetLib.training.config import Recipe
+from MedSegEffNetLib.training.data import ChannelDropout, Slices, batches, epoch_order
+
+History = list[dict[str, float]]
+
+
+@dataclass
+class Trainer:
+    """A training in progress.
+
+    Parameters
+    ----------
+    network : takes ``(N, C·(2·context+1), H, W)`` to logits.
+    recipe : the settings.
+    channels : the task's channels (for channel dropout).
+    exclusive : whether the outputs are exclusive classes (softmax, background first).
+    device : where the network runs.
+    """
+
+    network: nn.Module
+    recipe: Recipe
+    channels: tuple[Channel, ...]
+    exclusive: bool = False
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    epoch: int = 0
+    best: float = -math.inf
+    best_epoch: int = 0
+    rate_factor: float = 1.0
+    waited: int = 0
+    history: History = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.network.to(self.device, memory_format=torch.channels_last)
+        self.optimizer = _optimizer(self.network, self.recipe)
+        self.average = copy.deepcopy(self.network).eval() if self.recipe.ema else self.network
+        self.loss = get_loss(self.recipe.loss)
+        self.augmentation = Augmentation.from_mapping(self.recipe.augmentation)
+        self.steps = 0
+
+    def fit(self, training: Sequence[Slices], validation: Sequence[Slices], run: Path, job: Job) -> History:
+        """Train until the last epoch or until nothing improves any more; returns a row of figures for each epoch."""
+        while self.epoch < self.recipe.epochs and not self._gave_up():
+            started = time.monotonic()
+            row = {"epoch": float(self.epoch + 1), "train_loss": self.train_epoch(training, job)}
+            row |= self.validate(validation, job)
+            row["seconds"] = time.monotonic() - started
+            self._finish_epoch(row, run, job)
+            job.check_stop()
+        return self.history
+
+    def train_epoch(self, cases: Sequence[Slices], job: Job) -> float:
+        """One pass over the training slices; returns the mean loss."""
+        seed = self.recipe.seed * 100_003 + self.epoch
+        draw = np.random.default_rng(seed)
+        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)
+        order = epoch_order(cases, self.recipe.empties_per_epoch, draw)
+        dropout = ChannelDropout(self.channels, self.recipe.channel_dropout, draw.random)
+        count = math.ceil(len(order) / self.recipe.batch_size)
+        total = 0.0
+        self.network.train()
+        stream = batches(cases, order, self.recipe.batch_size, self.recipe.context, dropout)
+        for number, (images, targets) in enumerate(stream):
+            self._set_rate(self.epoch + number / count)
+            size = self._patch_size(images)
+            images, targets = augment(images, targets, self.augmentation, size, generator)
+            total += self._step(images, _raise_background(targets, self.recipe.background_noise, generator))
+            job.progress(f"Epoch {self.epoch + 1} of {self.recipe.epochs}", number + 1, count)
+            job.check_stop()
+        return total / count
+
+    def _step(self, images: Tensor, targets: Tensor) -> float:
+        images = images.to(self.device, memory_format=torch.channels_last)
+        with self._autocast():
+            logits = self.network(images)
+        loss = self.loss(logits.float(), targets.to(self.device), self.exclusive)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 12.0)
+        self.optimizer.step()
+        self.steps += 1
+        if self.recipe.ema:
+            self._update_average()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        # The first steps count less than the set decay asks for: the start is far from any good weights.
+        decay = min(self.recipe.ema, (1 + self.steps) / (10 + self.steps))
+        for kept, new in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+            if kept.is_floating_point():
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)
+
+    @torch.inference_mode()
+    def validate(self, cases: Sequence[Slices], job: Job) -> dict[str, float]:
+        """Mean figures over cases: loss, and Dice, IoU and accuracy of each case's whole volume, regions averaged."""
+        self.average.eval()
+        losses, figures = [], []
+        for number, case in enumerate(cases):
+            counts = np.zeros((4, case.targets.shape[1]), dtype=np.int64)
+            order = [(0, index) for index in range(len(case.images))]
+            keep = ChannelDropout(self.channels, 0.0, float)
+            for images, targets in batches([case], order, self.recipe.batch_size, self.recipe.context, keep):
+                images, targets = cut(images, targets, self._padded_size(images))
+                images = images.to(self.device, memory_format=torch.channels_last)
+                with self._autocast():
+                    logits = self.average(images).float()
+                targets = targets.to(self.device)
+                losses.append(float(self.loss(logits, targets, self.exclusive)))
+                counts += _count(logits, targets, self.exclusive)
+            figures.append(_figures(counts, self.exclusive))
+            job.progress("Validation", number + 1, len(cases))
+        means = {name: float(np.mean([row[name] for row in figures])) for name in figures[0]} if figures else {}
+        return {"val_loss": float(np.mean(losses)) if losses else math.nan, **{f"val_{k}": v for k, v in means.items()}}
+
+    def _finish_epoch(self, row: dict[str, float], run: Path, job: Job) -> None:
+        score = -row["val_loss"] if self.recipe.monitor == "loss" else row[f"val_{self.recipe.monitor}"]
+        row["rate"] = self.optimizer.param_groups[0]["lr"]
+        self.epoch += 1
+        self.history.append(row)
+        if score > self.best:
+            self.best, self.best_epoch, self.waited = score, self.epoch, 0
+            checkpoint.save(run / checkpoint.BEST, {"network": self.average.state_dict(), "row": row})
+        else:
+            self.waited += 1
+            if self.recipe.schedule == "plateau" and self.waited % self.recipe.patience == 0:
+                self.rate_factor *= self.recipe.decay
+        job.emit("epoch", **row, best=self.best, best_epoch=self.best_epoch)
+        checkpoint.save(run / checkpoint.LAST, self.state())
+        job.emit("checkpoint", path=checkpoint.LAST.as_posix(), epoch=self.epoch)
+
+    def state(self) -> dict[str, Any]:
+        """All that :meth:`restore` needs to go on."""
+        names = ("epoch", "best", "best_epoch", "rate_factor", "waited", "history", "steps")
+        state: dict[str, Any] = {name: getattr(self, name) for name in names}
+        state["network"] = self.network.state_dict()
+        state["optimizer"] = self.optimizer.state_dict()
+        if self.recipe.ema:
+            state["average"] = self.average.state_dict()
+        return state
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.recipe.ema:
+            self.average.load_state_dict(state["average"])
+        for name in ("epoch", "best", "best_epoch", "rate_factor", "waited", "history", "steps"):
+            setattr(self, name, state[name])
+
+    def _gave_up(self) -> bool:
+        return 0 < self.recipe.early_stopping <= self.waited
+
+    def _set_rate(self, epoch: float) -> None:
+        recipe, factor = self.recipe, self.rate_factor
+        if recipe.schedule == "cosine":
+            factor = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, epoch / recipe.epochs)))
+        elif recipe.schedule == "step":
+            factor = recipe.decay ** (int(epoch) // recipe.patience)
+        if epoch < recipe.warmup:
+            factor *= max(epoch, 1e-3) / recipe.warmup
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * factor
+
+    def _patch_size(self, images: Tensor) -> tuple[int, int]:
+        if self.recipe.patch_size:
+            return self._multiple(self.recipe.patch_size[0]), self._multiple(self.recipe.patch_size[1])
+        return self._padded_size(images)
+
+    def _padded_size(self, images: Tensor) -> tuple[int, int]:
+        return self._multiple(images.shape[2]), self._multiple(images.shape[3])
+
+    def _multiple(self, length: int) -> int:
+        divisor = int(self.network.divisor)  # type: ignore[arg-type]
+        return -(-length // divisor) * divisor
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    builders: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+        "sgd": lambda parameters, **rest: torch.optim.SGD(parameters, momentum=0.9, nesterov=True, **rest),
+    }
+    return builders[recipe.optimizer](
+        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+
+
+def _raise_background(targets: Tensor, alpha: float, generator: torch.Generator) -> Tensor:
+    """Background targets raised by uniform noise of at most ``alpha``: keeps the network from being too sure of 0."""
+    if alpha == 0:
+        return targets
+    noise = torch.rand(targets.shape, generator=generator).to(targets) * alpha
+    return torch.where(targets == 0, noise, targets)
+
+
+def _count(logits: Tensor, targets: Tensor, exclusive: bool) -> np.ndarray:
+    """True positives, false positives, false negatives and true negatives a region, ``(4, R)``."""
+    if exclusive:
+        predicted = torch.zeros_like(targets, dtype=torch.bool).scatter_(1, logits.argmax(1, keepdim=True), True)
+    else:
+        predicted = logits > 0
+    true = targets > 0.5
+    axes = (0, 2, 3)
+    hits, alarms = (predicted & true).sum(axes), (predicted & ~true).sum(axes)
+    misses, rest = (~predicted & true).sum(axes), (~predicted & ~true).sum(axes)
+    return torch.stack([hits, alarms, misses, rest]).cpu().numpy()
+
+
+def _figures(counts: np.ndarray, exclusive: bool) -> dict[str, float]:
+    hits, alarms, misses, rest = counts[:, 1:] if exclusive else counts
+    found = 2 * hits + alarms + misses
+    dice = np.where(found == 0, 1.0, 2 * hits / np.maximum(found, 1))
+    union = hits + alarms + misses
+    iou = np.where(union == 0, 1.0, hits / np.maximum(union, 1))
+    accuracy = (hits + rest) / (union + rest)
+    return {"dice": float(dice.mean()), "iou": float(iou.mean()), "accuracy": float(accuracy.mean())}

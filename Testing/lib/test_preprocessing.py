@@ -1,0 +1,174 @@
+"""Each step does what the spec says and brings maps back to the grid they came from."""
+
+import numpy as np
+import pytest
+
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.preprocessing import STEPS, Pipeline, Volume, foreground, stack
+from MedSegEffNetLib.task import Channel, Step
+
+OBLIQUE = np.array([[0.1, -0.9, 0.2, 5.0], [1.4, 0.1, 0.1, -20.0], [0.2, 0.1, 4.8, 30.0], [0, 0, 0, 1]])
+
+
+def a_head(shape=(40, 48, 12), channels=2, seed=0):
+    """An ellipsoid of tissue in air, with a blob as its label."""
+    draw = np.random.default_rng(seed)
+    axes = np.meshgrid(*[np.linspace(-1, 1, length) for length in shape], indexing="ij")
+    inside = sum(axis**2 for axis in axes) < 0.7
+    array = np.stack([inside * (100 + 20 * draw.standard_normal(shape)) for _ in range(channels)]).astype(np.float32)
+    label = (sum((axis - 0.1) ** 2 for axis in axes) < 0.1).astype(np.uint8)
+    return Volume(array, OBLIQUE, label)
+
+
+def only(name, **arguments):
+    return Pipeline.from_steps([Step(name, arguments)])
+
+
+@pytest.mark.parametrize("axes", ["LPS", "RAS", "SLP"])
+def test_reorienting_puts_the_axes_along_the_named_directions_and_back_exactly(axes):
+    volume = a_head()
+    turned, undo = only("reorient", axes=axes).apply(volume)
+    directions = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1)}
+    for column, letter in enumerate(axes):
+        row, sign = directions[letter]
+        cosines = turned.affine[:3, column]
+        assert np.abs(cosines).argmax() == row
+        assert np.sign(cosines[row]) == sign
+    np.testing.assert_array_equal(undo(turned.array), volume.array)
+    np.testing.assert_array_equal(undo(turned.label[None])[0], volume.label)
+
+
+def test_reorienting_keeps_every_voxel_at_its_place_in_space():
+    volume = a_head(shape=(3, 4, 5))
+    turned, _ = only("reorient", axes="LPS").apply(volume)
+    values = {}
+    for index in np.ndindex(3, 4, 5):
+        values[tuple(np.round(volume.affine @ [*index, 1], 6))] = volume.array[(0, *index)]
+    for index in np.ndindex(*turned.array.shape[1:]):
+        assert values[tuple(np.round(turned.affine @ [*index, 1], 6))] == turned.array[(0, *index)]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [Step("crop_to_content", {"margin_mm": 3}), Step("center_crop", {"size": [20, 20, 8]}), Step("resize", {"size": [64, 64]}),
+     Step("resample", {"spacing": [1.0, 1.0, 2.0]})],
+    ids=lambda step: step.name,
+)  # fmt: skip
+def test_a_geometric_step_brings_a_blob_back_to_where_it_was(step):
+    volume = a_head()
+    prepared, undo = Pipeline.from_steps([step]).apply(volume)
+    assert prepared.array.shape[1:] == prepared.label.shape
+    back = undo(prepared.label[None].astype(np.float32))[0] > 0.5
+    assert back.shape == volume.label.shape
+    both = 2 * (back & (volume.label > 0)).sum() / (back.sum() + volume.label.sum())
+    assert both > 0.9
+
+
+def test_resizing_keeps_the_proportions_and_the_physical_center():
+    volume = Volume(np.ones((1, 100, 50, 3), dtype=np.float32), np.diag([2.0, 2.0, 5.0, 1.0]))
+    prepared, _ = only("resize", size=[50, 50]).apply(volume)
+    assert prepared.array.shape == (1, 50, 50, 3)
+    np.testing.assert_allclose(prepared.spacing, [4, 4, 5])
+    old = volume.affine @ [49.5, 24.5, 1, 1]
+    np.testing.assert_allclose(prepared.affine @ [24.5, 24.5, 1, 1], old)
+
+
+def test_a_whole_pipeline_returns_maps_on_the_oblique_grid():
+    volume = a_head()
+    steps = [Step("reorient"), Step("crop_to_content"), Step("resize", {"size": [96, 96]}), Step("zscore")]
+    prepared, undo = Pipeline.from_steps(steps).apply(volume)
+    assert prepared.array.shape[1:3] == (96, 96)
+    back = undo(prepared.label[None].astype(np.float32))[0] > 0.5
+    assert 2 * (back & (volume.label > 0)).sum() / (back.sum() + volume.label.sum()) > 0.9
+
+
+def test_zscore_has_mean_0_and_variance_1_over_the_foreground_of_each_channel():
+    volume = a_head()
+    prepared, _ = only("zscore").apply(volume)
+    for before, after in zip(volume.array, prepared.array, strict=True):
+        inside = foreground(before)
+        assert abs(after[inside].mean()) < 1e-3
+        assert abs(after[inside].std() - 1) < 1e-3
+
+
+def test_the_data_sets_maximum_is_learnt_and_travels_as_data():
+    volumes = [a_head(seed=seed) for seed in range(3)]
+    pipeline = only("divide_by_maximum").learn(volumes)
+    largest = max(volume.array.max() for volume in volumes)
+    assert pipeline.steps()[0].arguments["maximum"] == pytest.approx(largest)
+    again = Pipeline.from_steps(pipeline.steps())
+    assert max(again.apply(volume)[0].array.max() for volume in volumes) == pytest.approx(1)
+
+
+def test_standardization_learns_after_the_steps_before_it():
+    volumes = [a_head(seed=seed) for seed in range(2)]
+    pipeline = Pipeline.from_steps([Step("window", {"center": 100, "width": 100}), Step("standardize")]).learn(volumes)
+    values = np.concatenate([pipeline.apply(volume)[0].array.ravel() for volume in volumes])
+    assert abs(values.mean()) < 1e-3
+    assert abs(values.std() - 1) < 1e-3
+
+
+def test_statistics_that_were_not_learnt_are_an_error_that_says_so():
+    with pytest.raises(InputError, match="no statistics yet"):
+        only("standardize").apply(a_head())
+
+
+def test_percentiles_are_clipped_over_the_foreground():
+    volume = a_head()
+    prepared, _ = only("clip_percentiles", low=1, high=99).apply(volume)
+    inside = volume.array[0][foreground(volume.array[0])]
+    low, high = np.percentile(inside, [1, 99])
+    assert prepared.array[0].max() == pytest.approx(high, rel=1e-3)
+    assert prepared.array[0].min() == pytest.approx(low, rel=1e-3)
+
+
+def test_the_background_gets_its_marker():
+    prepared, _ = only("mark_background", value=-9).apply(a_head())
+    assert (prepared.array[:, 0, 0, 0] == -9).all()
+    assert (prepared.array[:, 20, 24, 6] > 0).all()
+
+
+def test_a_window_maps_hounsfield_units_and_leaves_8_bit_images_alone():
+    hounsfield = Volume(np.array([-3000, -1350, -600, 150, 3000], dtype=np.float32).reshape(1, 5, 1, 1), np.eye(4))
+    prepared, _ = only("window", center=-600, width=1500).apply(hounsfield)
+    np.testing.assert_allclose(prepared.array.ravel(), [0, 0, 127.5, 255, 255])
+    grey = Volume(np.array([0, 100, 255], dtype=np.float32).reshape(1, 3, 1, 1), np.eye(4))
+    assert only("window", center=-600, width=1500).apply(grey)[0] is grey
+
+
+def test_n4_flattens_a_bias_field_and_is_computed_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    shape = (32, 32, 16)
+    axes = np.meshgrid(*[np.linspace(-1, 1, length) for length in shape], indexing="ij")
+    inside = sum(axis**2 for axis in axes) < 0.8
+    image = (inside * 100 * np.exp(0.4 * axes[0])).astype(np.float32)
+    pipeline = only("n4")
+    corrected, _ = pipeline.apply(Volume(image[None], np.eye(4)))
+    variation = [part[inside].std() / part[inside].mean() for part in (image, corrected.array[0])]
+    assert variation[1] < 0.5 * variation[0]
+    monkeypatch.setattr("MedSegEffNetLib.geometry.n4", None)
+    np.testing.assert_array_equal(pipeline.apply(Volume(image[None], np.eye(4)))[0].array, corrected.array)
+
+
+def test_stacking_follows_the_tasks_order_and_substitutes_a_missing_channel():
+    channels = (Channel("t1", "T1", required=False, substitute="flair"), Channel("flair", "FLAIR"), Channel("t2", "T2", required=False))
+    flair = Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.eye(4))
+    volume = stack({"flair": flair}, channels)
+    assert volume.array.dtype == np.float32
+    np.testing.assert_array_equal(volume.array[0], flair.array)
+    np.testing.assert_array_equal(volume.array[1], flair.array)
+    assert not volume.array[2].any()
+
+
+def test_unknown_steps_and_arguments_are_refused():
+    with pytest.raises(InputError, match="sharpen") as caught:
+        only("sharpen")
+    assert "zscore" in caught.value.expected
+    with pytest.raises(InputError, match="clip_percentiles"):
+        only("clip_percentiles", low=99, high=1)
+
+
+def test_every_step_can_be_written_as_data_and_read_again():
+    pipeline = Pipeline.from_steps([Step(name) for name in STEPS])
+    assert Pipeline.from_steps(pipeline.steps()) == pipeline
