@@ -38,15 +38,22 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     suffixes = "".join(target.suffixes[-2:])
     temporary = target.with_name(f".tmp-{uuid.uuid4().hex[:12]}{suffixes}")
+    aside = target.with_name(f".old-{temporary.name}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         _flush_to_disk(temporary)
+        if target.is_dir() and temporary.is_dir():
+            # A folder cannot be renamed over another one: the old one steps aside first.
+            os.replace(target, aside)
         os.replace(temporary, target)
     except OSError as error:
         raise write_error(target, error) from error
     finally:
+        if aside.exists() and not target.exists():
+            os.replace(aside, target)
         _remove(temporary)
+        _remove(aside)
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

@@ -207,7 +207,9 @@ def resample(image: Image, like: Image, *, nearest: bool = False) -> Image:
 
 def _read(path: Path, labels: bool) -> Image:
     if not path.exists():
-        raise InputError(f"there is no file or folder {path}", hint="Check the spelling and that the disk is connected.")
+        raise InputError(
+            f"there is no file or folder {path}", hint="Check the spelling and that the disk is connected."
+        )
     try:
         return _read_folder(path, labels) if path.is_dir() else _read_file(path, labels)
     except MemoryError as error:

@@ -29,7 +29,7 @@ _META_TYPES = {
 def read(path: Path, labels: bool = False) -> Image:
     """The image in the file; vector components and the volumes of a 4D file become channels.
 
-    The array is a view of ITK's buffer. ``labels`` changes nothing here.
+    ``labels`` changes nothing here.
     """
     return read_with_fields(path)[0]
 
@@ -45,15 +45,15 @@ def read_with_fields(path: Path) -> tuple[Image, dict[str, str]]:
     try:
         with quiet():
             reader.ReadImageInformation()
-            _check_type(path, reader.GetPixelID())
+            check_type(path, reader.GetPixelID())
             size = reader.GetSize()
             values = reader.GetNumberOfComponents()
-            check_size(path, (*size, values), _bytes_of(reader.GetPixelIDTypeAsString()), stored, encoding)
+            check_size(path, (*size, values), bytes_of(reader.GetPixelID()), stored, encoding)
             itk_image = reader.Execute()
     except RuntimeError as error:
         raise damaged(path, itk_reason(error)) from error
-    array = _array(path, sitk.GetArrayFromImage(itk_image), len(size), values)
-    affine = _affine(itk_image.GetDirection(), itk_image.GetSpacing(), itk_image.GetOrigin())
+    array = array_of(path, sitk.GetArrayFromImage(itk_image), len(size), values)
+    affine = affine_of(itk_image.GetDirection(), itk_image.GetSpacing(), itk_image.GetOrigin())
     known = any(key in fields for key in ("spacings", "space directions", "ElementSpacing", "ElementSize"))
     notes = () if known else (f"{path.name}: the file stores no voxel size; 1 mm is assumed",)
     return Image(array, check_affine(path, affine), notes, known), fields
@@ -88,7 +88,7 @@ def write_nrrd(path: Path, image: Image, fields: Mapping[str, str]) -> None:
         "endian: little",
         "encoding: gzip",
         f"space origin: {_vector(lps[:3, 3])}",
-        *(f"{key}:={' '.join(value.split())}" for key, value in fields.items()),
+        *(f"{key}:={_escaped(value)}" for key, value in fields.items()),
     ]
     with atomic.replacing(path) as temporary, temporary.open("wb") as stream:
         stream.write(("\n".join(lines) + "\n\n").encode("utf-8"))
@@ -176,7 +176,8 @@ def _stored(path: Path, fields: Mapping[str, str]) -> tuple[int, str]:
     return stored, "bzip2" if encoding in ("bz2", "bzip2") else "raw"
 
 
-def _check_type(path: Path, pixel: int) -> None:
+def check_type(path: Path, pixel: int) -> None:
+    """Refuse ITK's pixel types that are no images here: complex numbers, run-length label maps, unknown ones."""
     import SimpleITK as sitk
 
     name = sitk.GetPixelIDValueAsString(pixel)
@@ -188,14 +189,16 @@ def _check_type(path: Path, pixel: int) -> None:
         )
 
 
-def _bytes_of(type_name: str) -> int:
-    """Bytes a component by ITK's name of the type, e.g. ``vector of 16-bit signed integer``."""
-    bits = re.search(r"(\d+)-bit", type_name)
+def bytes_of(pixel: int) -> int:
+    """Bytes a component of ITK's pixel type, whose name tells them, e.g. ``vector of 16-bit signed integer``."""
+    import SimpleITK as sitk
+
+    bits = re.search(r"(\d+)-bit", sitk.GetPixelIDValueAsString(pixel))
     return int(bits[1]) // 8 if bits else 1
 
 
-def _array(path: Path, array: np.ndarray, dimensions: int, components: int) -> np.ndarray:
-    """ITK's array, (..., z, y, x[, component]), as (X, Y, Z) or (X, Y, Z, C); a view."""
+def array_of(path: Path, array: np.ndarray, dimensions: int, components: int) -> np.ndarray:
+    """ITK's array, (..., z, y, x[, component]), as (X, Y, Z) or (X, Y, Z, C); transposed, not copied."""
     if dimensions > 4 or (dimensions == 4 and components > 1):
         raise InputError(
             f"{path} has {dimensions} dimensions" + (f" of {components} components" if components > 1 else ""),
@@ -212,7 +215,7 @@ def _array(path: Path, array: np.ndarray, dimensions: int, components: int) -> n
     return array[..., 0] if dimensions == 4 and array.shape[3] == 1 else array
 
 
-def _affine(direction: tuple[float, ...], spacing: tuple[float, ...], origin: tuple[float, ...]) -> np.ndarray:
+def affine_of(direction: tuple[float, ...], spacing: tuple[float, ...], origin: tuple[float, ...]) -> np.ndarray:
     """RAS+ affine of ITK's geometry; a missing third axis has spacing 1, a fourth one is left out."""
     n = math.isqrt(len(direction))
     used = min(n, 3)
@@ -220,6 +223,10 @@ def _affine(direction: tuple[float, ...], spacing: tuple[float, ...], origin: tu
     affine[:used, :used] = (np.reshape(direction, (n, n)) * spacing)[:used, :used]
     affine[:used, 3] = origin[:used]
     return LPS_TO_RAS @ affine
+
+
+def _escaped(value: str) -> str:
+    return " ".join(value.split()).replace("\\", "\\\\")
 
 
 def _vector(numbers: np.ndarray) -> str:

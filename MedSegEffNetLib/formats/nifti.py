@@ -43,7 +43,13 @@ _TYPES = {
     2: ("u1", 1), 4: ("i2", 1), 8: ("i4", 1), 16: ("f4", 1), 64: ("f8", 1), 128: ("u1", 3), 256: ("i1", 1),
     512: ("u2", 1), 768: ("u4", 1), 1024: ("i8", 1), 1280: ("u8", 1), 2304: ("u1", 4),
 }  # fmt: skip
-_TYPE_NAMES = {1: "one bit a voxel", 32: "complex numbers", 1536: "128-bit reals", 1792: "complex numbers", 2048: "complex"}
+_TYPE_NAMES = {
+    1: "one bit a voxel",
+    32: "complex numbers",
+    1536: "128-bit reals",
+    1792: "complex numbers",
+    2048: "complex",
+}
 _CODES = {name: code for code, (name, values) in _TYPES.items() if values == 1}
 _UNITS = {1: 1000.0, 2: 1.0, 3: 0.001}  # meter, millimeter, micrometer -> mm
 
@@ -116,7 +122,7 @@ def _parse(path: Path, stream: BinaryIO | gzip.GzipFile, stored: int, encoding: 
             hint="Convert it, e.g. save the magnitude of a complex image.",
         )
     name, values = _TYPES[code]
-    dtype = np.dtype(name).newbyteorder(header.dtype["dim"].base.byteorder)
+    dtype = np.dtype(f"{header.dtype['datatype'].str[0]}{name}")
     shape = _shape(path, header)
     size = check_size(path, (*shape, values), dtype.itemsize, stored, encoding)
     offset = float(header["vox_offset"])
@@ -150,8 +156,9 @@ def _read_header(path: Path, stream: BinaryIO | gzip.GzipFile) -> np.ndarray:
             content = start + stream.read(size - 4)
             if len(content) < size:
                 break
-            header = np.frombuffer(content, _HEADERS[size].newbyteorder(order))[0]
-            magic = bytes(header["magic"])[:3]
+            layout = _HEADERS[size].newbyteorder(">" if order == ">" else "<")
+            header: np.ndarray = np.frombuffer(content, layout).reshape(())
+            magic = header["magic"].tobytes()[:3]
             if magic in (b"n+1", b"n+2"):
                 return header
             if magic in (b"ni1", b"ni2"):
@@ -203,9 +210,7 @@ def _affine(path: Path, header: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]
 
 def _usable(affine: np.ndarray) -> bool:
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    return bool(
-        np.isfinite(affine).all() and lengths.min() > 0 and abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-4
-    )
+    return bool(np.isfinite(affine).all() and lengths.min() > 0 and abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-4)
 
 
 def _rotation(quaternion: np.ndarray) -> np.ndarray:
@@ -250,13 +255,13 @@ def _scaled(path: Path, array: np.ndarray, header: np.ndarray) -> np.ndarray:
         raise damaged(path, f"its header gives the scale intercept {intercept}")
     wide = array.dtype.itemsize > 4 or (array.dtype.kind in "ui" and array.dtype.itemsize == 4)
     scaled = array.astype(np.float64 if wide else np.float32)
-    scaled *= slope
-    scaled += intercept
+    np.multiply(scaled, slope, out=scaled)
+    np.add(scaled, intercept, out=scaled)
     return scaled
 
 
 def _fill(stream: BinaryIO | gzip.GzipFile, buffer: np.ndarray) -> int:
-    view, got = memoryview(buffer), 0
+    view, got = buffer.data, 0
     while got < len(view):
         n = stream.readinto(view[got : got + (1 << 22)])  # type: ignore[union-attr]
         if not n:

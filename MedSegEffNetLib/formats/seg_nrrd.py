@@ -25,7 +25,7 @@ def write(path: Path, label_map: Image, labels: Sequence[Label]) -> None:
     fields = {
         "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
-        # Slicer before 5.4 and after names the same field: the key kept its old spelling.
+        # Slicer calls this the source representation; the key in the file kept the old name.
         "Segmentation_MasterRepresentation": "Binary labelmap",
     }
     for index, label in enumerate(labels):
@@ -76,7 +76,7 @@ def terminology_entry(terminology: Terminology) -> str:
     """Slicer's text for a terminology: list~category~type~modifier~region list~region~modifier, ``^`` within a code."""
 
     def code(entry: Code | None) -> str:
-        return "^".join((entry.scheme, entry.value, entry.meaning)) if entry else "^^"
+        return f"{entry.scheme}^{entry.value}^{entry.meaning}" if entry else "^^"
 
     return "~".join(
         (

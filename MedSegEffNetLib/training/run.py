@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.readers import read_folder
 from MedSegEffNetLib.dataset.splits import split_by_patient
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.job import Job
+from MedSegEffNetLib.job import Event, Job
 from MedSegEffNetLib.models.build import FinishedTraining, build_bundle
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.registry import find
@@ -78,6 +78,7 @@ def train(
     network: str | None = None,
     parent: str | None = None,
     settings: Mapping[str, str] | None = None,
+    listener: Callable[[Event], None] | None = None,
 ) -> Path:
     """Train, or go on with the training in ``run``; returns the folder of the finished model.
 
@@ -88,6 +89,7 @@ def train(
     network : network key; the task's first one by default.
     parent : model to start from.
     settings : recipe settings as texts, e.g. ``{"epochs": "5", "augmentation.zoom": "0.1"}``.
+    listener : called with each event.
 
     Raises
     ------
@@ -97,7 +99,10 @@ def train(
     request = resolve(task_id, data, network=network, parent=parent, settings=settings or {})
     _check_same_request(run, request)
     cases = _split(request)
-    with Job.open(run, request.as_mapping()) as job:
+    job = Job.open(run, request.as_mapping())
+    if listener is not None:
+        job.listeners.append(listener)
+    with job:
         folder = _train(request, cases, run, job)
         job.finish(model=folder.name)
     return folder

@@ -1,0 +1,122 @@
+"""A model measured on labelled cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from MedSegEffNetLib import metrics, report, terminal
+from MedSegEffNetLib.dataset.case import Case
+from MedSegEffNetLib.dataset.readers import read_folder
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.inference.options import Options
+from MedSegEffNetLib.inference.predict import segment_case
+from MedSegEffNetLib.job import Job
+from MedSegEffNetLib.models.bundle import Bundle
+from MedSegEffNetLib.models.card import excerpt
+from MedSegEffNetLib.task import SegmentationTask, get_task
+
+Summary = dict[str, dict[str, dict[str, float]]]
+
+
+def evaluate(bundle: Bundle, data: Path, split: str, output: Path, options: Options, job: Job) -> Summary:
+    """Segment every case of ``split`` and write ``summary.json``, ``per_case.csv`` and ``report.html`` to ``output``.
+
+    Returns ``{region: {metric: {mean, std, median, n}}}`` (see :func:`MedSegEffNetLib.metrics.summarize`).
+
+    Raises
+    ------
+    InputError
+        There is no such split, or a case cannot be used.
+    """
+    task = get_task(bundle.task_id)
+    if not isinstance(task, SegmentationTask):
+        raise InputError(f"{bundle.name} is no segmentation model", expected="a model of a segmentation task")
+    metrics.check_names(task.metrics)
+    cases = _of_split(read_folder(data, task), split, data)
+    rows: list[dict[str, Any]] = []
+    values = [label.value for label in bundle.labels]
+    confusion = np.zeros((len(values) + 1, len(values) + 1), dtype=np.int64)
+    for number, case in enumerate(cases):
+        job.progress("Evaluating", number, len(cases))
+        _, true, predicted = _segment(case, bundle, options)
+        confusion += metrics.confusion_matrix(predicted.array, true.array, values)
+        rows += _rows(case, task, true, predicted)
+        job.check_stop()
+    job.progress("Evaluating", len(cases), len(cases))
+    summary = metrics.summarize(rows)
+    report.write_per_case_csv(output / "per_case.csv", rows)
+    report.write_evaluation_report(
+        output / "report.html",
+        title=f"{bundle.name} {bundle.version} on {data.name}",
+        subtitle=f"{len(cases)} cases, split '{split}'. Not for clinical use.",
+        summary=summary,
+        rows=rows,
+        examples=_examples(cases, rows, bundle, options),
+        labels=bundle.labels,
+        confusion=confusion,
+        card=excerpt(bundle.card),
+    )
+    report.write_summary(output / "summary.json", summary)
+    return summary
+
+
+def summary_table(summary: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """The summary as text."""
+    rows = [
+        [region, metric, *(f"{figures[name]:.3f}" for name in ("mean", "std", "median")), str(figures["n"])]
+        for region, by_metric in summary.items()
+        for metric, figures in by_metric.items()
+    ]
+    return terminal.table(rows, ["region", "metric", "mean", "SD", "median", "n"])
+
+
+def _of_split(cases: Sequence[Case], split: str, data: Path) -> list[Case]:
+    chosen = [case for case in cases if split in (case.split, "all")]
+    if not chosen:
+        counts = {name: sum(case.split == name for case in cases) for name in sorted({case.split for case in cases})}
+        there = ", ".join(f"{name or 'no split'} ({count})" for name, count in counts.items())
+        raise InputError(f"{data} has no split '{split}'", expected=f"one of {there}, or all")
+    return chosen
+
+
+def _segment(case: Case, bundle: Bundle, options: Options) -> tuple[dict[str, Image], Image, Image]:
+    images, true = case.load()
+    if true is None:
+        raise InputError(f"case {case.id} has no label map", hint="evaluation needs labelled cases")
+    result = segment_case(images, bundle, options, Job.open(None, {}))
+    return images, true, result.label_map
+
+
+def _rows(case: Case, task: SegmentationTask, true: Image, predicted: Image) -> list[dict[str, Any]]:
+    true_masks = metrics.region_masks(true.array, task.regions)
+    predicted_masks = metrics.region_masks(predicted.array, task.regions)
+    rows = []
+    for region in task.regions:
+        masks = predicted_masks[region.name], true_masks[region.name]
+        figures = metrics.case_metrics(*masks, true.spacing, task.metrics)
+        rows.append({"case": case.id, "region": region.name, **figures})
+    return rows
+
+
+def _examples(
+    cases: Sequence[Case], rows: Sequence[Mapping[str, Any]], bundle: Bundle, options: Options
+) -> list[report.Example]:
+    """The cases with the best, the median and the worst mean Dice; segmented again rather than all kept in memory."""
+    dice = {case.id: float(np.mean([row["dice"] for row in rows if row["case"] == case.id])) for case in cases}
+    ranked = sorted(cases, key=lambda case: dice[case.id], reverse=True)
+    chosen = {"Best": ranked[0], "Median": ranked[len(ranked) // 2], "Worst": ranked[-1]}
+    examples = []
+    for name, case in chosen.items():
+        images, true, predicted = _segment(case, bundle, options)
+        shown = next((images[c.name] for c in bundle.channels if c.required and c.name in images), None)
+        examples.append(
+            report.Example(
+                f"{name}: {case.id}, Dice {dice[case.id]:.3f}", shown or next(iter(images.values())), true, predicted
+            )
+        )
+    return examples

@@ -1,0 +1,135 @@
+"""DICOM: a folder with one series, or a single file (also a multi-frame one). Read with SimpleITK (GDCM)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.formats import itk
+from MedSegEffNetLib.formats.common import LPS_TO_RAS, check_affine, check_size, damaged, itk_reason, quiet
+from MedSegEffNetLib.image import Image
+
+_SERIES_DESCRIPTION = "0008|103e"
+_POSITION = "0020|0032"
+_UNEVEN = 0.02  # of the distance between slices: beyond this it is worth a note
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether the file carries DICOM's mark after its preamble."""
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+def read(path: Path, labels: bool = False) -> Image:
+    """The image in one file. ``labels`` changes nothing here."""
+    return _read_files(path, [str(path)])
+
+
+def read_folder(folder: Path) -> Image:
+    """The only series in ``folder`` (subfolders are not searched), its slices ordered along their normal.
+
+    The affine's third column is the mean step from slice to slice, so that a tilted gantry gives a sheared grid. Uneven
+    steps are noted. :class:`InputError` for no series, several, or several images at one position.
+    """
+    import SimpleITK as sitk
+
+    try:
+        with quiet():
+            series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+            files = {uid: sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid) for uid in series}
+    except RuntimeError as error:
+        raise damaged(folder, itk_reason(error)) from error
+    if not files:
+        volumes = sorted(
+            path.name for path in folder.iterdir() if path.name.lower().endswith((".nii.gz", ".nii", ".nrrd"))
+        )
+        raise InputError(
+            f"the folder {folder} holds neither slices (PNG, TIFF, WebP) nor a DICOM series",
+            expected="an image file, a folder of slices, or a folder of DICOM files",
+            hint=f"Give one of its files: {', '.join(volumes[:5])}." if volumes else "Check the folder's name.",
+        )
+    if len(files) > 1:
+        listed = "; ".join(
+            f"{_description(names)} ({len(names)} files, e.g. {Path(names[0]).name})" for names in files.values()
+        )
+        raise InputError(
+            f"the folder {folder} holds {len(files)} DICOM series: {listed}",
+            expected="one series in a folder",
+            hint="Move each series to a folder of its own and give that folder.",
+        )
+    return _read_files(folder, next(iter(files.values())))
+
+
+def _read_files(source: Path, files: Sequence[str]) -> Image:
+    import SimpleITK as sitk
+
+    try:
+        with quiet():
+            positions = [_inspect(source, Path(file)) for file in files]
+            image = sitk.ReadImage(files if len(files) > 1 else files[0])
+    except RuntimeError as error:
+        raise damaged(source, itk_reason(error)) from error
+    values = image.GetNumberOfComponentsPerPixel()
+    array = itk.array_of(source, sitk.GetArrayFromImage(image), image.GetDimension(), values)
+    affine = itk.affine_of(image.GetDirection(), image.GetSpacing(), image.GetOrigin())
+    notes: tuple[str, ...] = ()
+    if len(files) > 1 and all(position is not None for position in positions):
+        lps = np.array(positions, dtype=np.float64)
+        notes = _check_steps(source, lps)
+        affine[:3, 2] = (LPS_TO_RAS[:3, :3] @ (lps[-1] - lps[0])) / (len(files) - 1)
+        affine[:3, 3] = LPS_TO_RAS[:3, :3] @ lps[0]
+    return Image(array, check_affine(source, affine), notes)
+
+
+def _inspect(source: Path, file: Path) -> tuple[float, ...] | None:
+    """Position (LPS, mm) of the slice in ``file`` if it says one; refuses what its bytes cannot hold."""
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(file))
+    reader.ReadImageInformation()
+    itk.check_type(source, reader.GetPixelID())
+    values = reader.GetNumberOfComponents()
+    bytes_per_value = itk.bytes_of(reader.GetPixelID())
+    check_size(file, (*reader.GetSize(), values), bytes_per_value, file.stat().st_size, "gzip")
+    if not reader.HasMetaDataKey(_POSITION):
+        return None
+    try:
+        position = tuple(float(number) for number in reader.GetMetaData(_POSITION).split("\\"))
+    except ValueError:
+        return None
+    return position if len(position) == 3 else None
+
+
+def _check_steps(source: Path, positions: np.ndarray) -> tuple[str, ...]:
+    """Notes on uneven steps between slices; ``positions`` (n, 3) in mm."""
+    steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+    if steps.min() < 1e-4:
+        raise InputError(
+            f"{source} holds several images at the same position (a time series, or a series copied twice)",
+            expected="one image a position",
+            hint="Export one time point, or one volume, to a folder of its own.",
+        )
+    mean = float(np.linalg.norm(positions[-1] - positions[0]) / len(steps))
+    if np.abs(steps - mean).max() <= _UNEVEN * mean:
+        return ()
+    apart = f"{steps.min():.2f} to {steps.max():.2f} mm apart"
+    return (f"{source.name}: the slices lie {apart}; {mean:.2f} mm is used (is a slice missing?)",)
+
+
+def _description(files: Sequence[str]) -> str:
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(files[0])
+    try:
+        with quiet():
+            reader.ReadImageInformation()
+    except RuntimeError:
+        return "unreadable"
+    if not reader.HasMetaDataKey(_SERIES_DESCRIPTION):
+        return "no description"
+    return f"'{reader.GetMetaData(_SERIES_DESCRIPTION).strip()}'"

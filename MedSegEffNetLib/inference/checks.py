@@ -1,0 +1,113 @@
+"""Looks at the images before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.image import Image, resample, same_grid
+from MedSegEffNetLib.task import Channel
+
+# Affines that went through several programs differ in the last digits: a tenth of a voxel is no other grid.
+GRID_TOLERANCE = 0.1
+SMALLEST_SLICE = 16
+
+
+def check_images(
+    images: Mapping[str, Image], channels: Sequence[Channel], *, resampled: bool
+) -> tuple[dict[str, Image], tuple[str, ...]]:
+    """The images ready to be stacked, and warnings for the user.
+
+    Parameters
+    ----------
+    images : by channel name.
+    resampled : bring images of other grids onto the grid of the first required channel.
+
+    Raises
+    ------
+    InputError
+        A required channel is missing, an image is not one channel of a sensible size, holds NaN or infinity, or lies on
+        another grid.
+    """
+    by_name = {channel.name: channel for channel in channels}
+    unknown = [name for name in images if name not in by_name]
+    if unknown:
+        raise InputError(f"unknown channel {', '.join(unknown)}", expected="one of " + ", ".join(by_name))
+    missing = [channel for channel in channels if channel.required and channel.name not in images]
+    if missing or not images:
+        wanted = missing or channels
+        raise InputError(
+            "missing channel: " + ", ".join(f"{channel.name} ({channel.title})" for channel in wanted),
+            expected="an image for " + ", ".join(c.name for c in channels if c.required),
+            hint="give it with --input " + wanted[0].name + "=FILE",
+        )
+    for name, image in images.items():
+        _check_image(name, image)
+    ordered = {channel.name: images[channel.name] for channel in channels if channel.name in images}
+    reference = next(name for name in ordered if by_name[name].required or not any(c.required for c in channels))
+    ordered, warnings = _onto_one_grid(ordered, reference, resampled)
+    for channel in channels:
+        if channel.name not in ordered:
+            stand_in = f"{channel.substitute} stands in for it" if channel.substitute else "the model does without it"
+            warnings.append(f"Channel {channel.name} is missing: {stand_in}; expect a less certain result.")
+    warnings += _repeated(ordered)
+    warnings += [note for image in ordered.values() for note in image.notes]
+    return ordered, tuple(dict.fromkeys(warnings))
+
+
+def _check_image(name: str, image: Image) -> None:
+    if image.n_channels != 1:
+        raise InputError(
+            f"channel {name} has {image.n_channels} components a voxel",
+            expected="one number a voxel",
+            hint="give one image a channel; a color volume whose components are the channels goes without CHANNEL=",
+        )
+    if min(image.shape[:2]) < SMALLEST_SLICE:
+        raise InputError(
+            f"channel {name} has slices of {image.shape[0]} × {image.shape[1]} pixels",
+            expected=f"{SMALLEST_SLICE} × {SMALLEST_SLICE} pixels at least",
+        )
+    if image.array.dtype.kind not in "uif":
+        raise InputError(f"channel {name} holds values of type {image.array.dtype}", expected="numbers")
+    broken = image.non_finite()
+    if broken:
+        raise InputError(
+            f"channel {name} holds {broken} values that are NaN or infinite",
+            expected="a number in every voxel",
+            hint="export the image again, or replace these values",
+        )
+    if image.array.min() == image.array.max():
+        raise InputError(f"channel {name} is empty: every voxel is {image.array.flat[0]}", expected="an image")
+
+
+def _onto_one_grid(images: dict[str, Image], reference: str, resampled: bool) -> tuple[dict[str, Image], list[str]]:
+    grid = images[reference]
+    others = [name for name, image in images.items() if not same_grid(grid, image, GRID_TOLERANCE)]
+    if not others:
+        return images, []
+    if not resampled:
+        shapes = "; ".join(
+            f"{name}: {' × '.join(map(str, images[name].shape))} voxels of "
+            f"{' × '.join(f'{length:.3g}' for length in images[name].spacing)} mm"
+            for name in (reference, *others)
+        )
+        raise InputError(
+            f"the channels lie on different grids ({shapes})",
+            expected=f"the grid of {reference} for all",
+            hint=f"add --resample to bring {', '.join(others)} onto the grid of {reference}; "
+            "images of different positions must be registered first",
+        )
+    brought = {name: resample(image, grid) if name in others else image for name, image in images.items()}
+    return brought, [f"Channel {name} was resampled onto the grid of {reference}." for name in others]
+
+
+def _repeated(images: Mapping[str, Image]) -> list[str]:
+    names = list(images)
+    return [
+        f"Channels {first} and {second} are the same image."
+        for position, first in enumerate(names)
+        for second in names[position + 1 :]
+        if images[first].shape == images[second].shape and np.array_equal(images[first].array, images[second].array)
+    ]

@@ -1,0 +1,132 @@
+"""The one place where it is decided what runs the network: OpenVINO or torch, on which device, how precisely."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.inference.options import Options
+from MedSegEffNetLib.models.bundle import Bundle
+
+
+class Engine(Protocol):
+    """A network that is ready to run."""
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """``(N, C, H, W)`` float32 to logits ``(N, R, H, W)`` float32."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How the network is run."""
+
+    engine: str
+    device: str
+    precision: str
+    batch_size: int
+
+    def __str__(self) -> str:
+        return f"{self.engine} on {self.device} in {self.precision}, {self.batch_size} slices at a time"
+
+
+def choose(options: Options, batch_size: int) -> Setup:
+    """The fastest setup that really works here and that ``options`` allow.
+
+    Raises
+    ------
+    InputError
+        What was asked for is not there; the message says what to install.
+    """
+    if options.engine != "openvino" and options.device in ("auto", "cuda", "mps") and _installed("torch"):
+        for device in ("cuda", "mps") if options.device == "auto" else (options.device,):
+            reason = _gpu_fault(device)
+            if not reason:
+                return Setup("torch", device, "bfloat16" if device == "cuda" else "float32", 4 * batch_size)
+            if options.device != "auto":
+                raise InputError(f"the device {device} cannot be used: {reason}", hint="use --device cpu")
+    if options.device in ("cuda", "mps"):
+        raise InputError(f"device {options.device} needs torch, which is not installed", hint="pip install torch")
+    if options.engine in ("auto", "openvino") and _installed("openvino"):
+        return Setup("openvino", "cpu", _cpu_precision(), batch_size)
+    if options.engine in ("auto", "torch") and _installed("torch"):
+        return Setup("torch", "cpu", "bfloat16", batch_size)
+    wanted = "openvino or torch" if options.engine == "auto" else options.engine
+    raise InputError(
+        f"nothing is installed that can run the network ({wanted})",
+        expected="openvino (130 MB, for the CPU) or torch",
+        hint="pip install openvino",
+    )
+
+
+def ladder(setup: Setup) -> Iterator[Setup]:
+    """``setup``, then smaller ways of working to fall back on when memory runs out: batch, precision, CPU."""
+    yield setup
+    size = setup.batch_size
+    while size > 1:
+        size //= 2
+        yield Setup(setup.engine, setup.device, setup.precision, size)
+    if setup.device != "cpu":
+        if setup.precision == "float32":
+            yield Setup(setup.engine, setup.device, "float16", 1)
+        engine = "openvino" if _installed("openvino") else "torch"
+        yield Setup(engine, "cpu", _cpu_precision() if engine == "openvino" else "bfloat16", 1)
+
+
+def open_engine(bundle: Bundle, network: int, setup: Setup, input_shape: tuple[int, int, int], threads: int) -> Engine:
+    """Load network number ``network`` of the model for inputs ``(setup.batch_size, *input_shape)``."""
+    if setup.engine == "openvino":
+        from MedSegEffNetLib.inference.openvino_engine import OpenVINOEngine
+
+        return OpenVINOEngine(bundle, network, setup, input_shape, threads)
+    from MedSegEffNetLib.inference.torch_engine import TorchEngine
+
+    return TorchEngine(bundle, network, setup, threads)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that memory ran out, whichever library raised it."""
+    text = str(error).lower()
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or any(words in text for words in ("out of memory", "bad_alloc", "bad allocation", "can't allocate memory"))
+    )
+
+
+def default_threads() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _cpu_precision() -> str:
+    from MedSegEffNetLib.inference.openvino_engine import cpu_precision
+
+    return cpu_precision()
+
+
+def _gpu_fault(device: str) -> str:
+    """Why ``device`` cannot be used; empty when a small computation on it gives the right result."""
+    import torch
+
+    try:
+        if device == "cuda" and not torch.cuda.is_available():
+            return "torch sees no CUDA GPU (a CPU build of torch, no GPU, or a driver that is too old)"
+        if device == "mps" and not torch.backends.mps.is_available():
+            return "torch sees no Apple GPU"
+        ones = torch.ones(1, 4, 8, 8, device=device)
+        sums = torch.nn.functional.conv2d(ones, torch.ones(1, 4, 3, 3, device=device))
+        return "" if float(sums[0, 0, 0, 0].cpu()) == 36 else "a small computation gave a wrong result"
+    except RuntimeError as error:
+        return str(error).splitlines()[0]

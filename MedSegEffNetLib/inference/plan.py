@@ -1,0 +1,82 @@
+"""How much memory and time a prediction will take, told (and refused, if need be) before it starts."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.models.bundle import Bundle
+
+BATCH_SIZE = 4
+_BASE_MB = 180  # the interpreter with NumPy, SimpleITK and the engine
+_BYTES_A_PIXEL = 1600  # feature maps of a 2D network, measured as the largest of the shipped ones
+_SECONDS_A_MEGAPIXEL = 0.5  # for models that were not measured
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a prediction is expected to need."""
+
+    batch_size: int
+    megabytes: int
+    seconds: float
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Ready for an event."""
+        return {"batch_size": self.batch_size, "megabytes": self.megabytes, "seconds": round(self.seconds, 1)}
+
+
+def estimate(bundle: Bundle, shape: Sequence[int], input_size: tuple[int, int], flips: bool) -> Plan:
+    """The plan for volumes of ``shape`` (x, y, z) whose slices enter the network with ``input_size`` pixels."""
+    voxels = shape[0] * shape[1] * shape[2]
+    pixels = input_size[0] * input_size[1]
+    channels, regions = len(bundle.info["inputs"]), len(bundle.info["regions"])
+    # Images as read and as float32 twice, probabilities before and after the way back.
+    arrays = voxels * (channels * (2 + 4 + 4) + regions * 8) + pixels * shape[2] * (channels * 4 + regions * 4)
+    megabytes = _BASE_MB + (arrays + BATCH_SIZE * pixels * _BYTES_A_PIXEL) / 1e6
+    rate = float(bundle.info["measured"].get("seconds_per_megapixel", _SECONDS_A_MEGAPIXEL))
+    seconds = 0.5 + rate * pixels * shape[2] / 1e6 * (2 if flips else 1)
+    return Plan(BATCH_SIZE, round(megabytes), seconds)
+
+
+def refuse_if_too_large(plan: Plan) -> None:
+    """Raise an :class:`InputError` if the plan needs more memory than is free."""
+    free = free_megabytes()
+    if free is not None and plan.megabytes > free:
+        raise InputError(
+            f"this case needs about {plan.megabytes} MB of memory and {free} MB are free",
+            hint="close other programs, or crop or resample the images to fewer voxels",
+        )
+
+
+def free_megabytes() -> int | None:
+    """Memory that can be had without swapping, in MB; None where the system does not say."""
+    if sys.platform == "win32":
+        return _free_on_windows()
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return int(fields["MemAvailable"].split()[0]) // 1024
+    except (OSError, KeyError, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2_000_000  # macOS: half of all
+    except (OSError, ValueError):
+        return None
+
+
+def _free_on_windows() -> int | None:
+    class MemoryStatus(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
+            (name, ctypes.c_ulonglong) for name in ("total", "free", "p1", "p2", "v1", "v2", "v3")
+        ]
+
+    status = MemoryStatus()
+    status.length = ctypes.sizeof(status)
+    done = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # type: ignore[attr-defined]
+    return status.free // 1_000_000 if done else None

@@ -1,0 +1,123 @@
+"""Segmentation of one case, from images to a label map on their grid."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from MedSegEffNetLib import postprocessing
+from MedSegEffNetLib.errors import OutOfMemory
+from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.inference import engine, plan, slices
+from MedSegEffNetLib.inference.checks import check_images
+from MedSegEffNetLib.inference.options import Options
+from MedSegEffNetLib.job import Job
+from MedSegEffNetLib.models.bundle import Bundle
+from MedSegEffNetLib.preprocessing import Pipeline, stack
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a segmentation gives.
+
+    Parameters
+    ----------
+    label_map : uint8 on the grid of the input.
+    probabilities : ``(R, X, Y, Z)`` float32 on the same grid, one map a region.
+    volumes_ml : volume of each label by name, in mL.
+    warnings : sentences for the user.
+    measured : seconds a stage, and what ran the network.
+    """
+
+    label_map: Image
+    probabilities: np.ndarray
+    volumes_ml: dict[str, float]
+    warnings: tuple[str, ...]
+    measured: dict[str, Any]
+
+
+def segment_case(images: Mapping[str, Image], bundle: Bundle, options: Options, job: Job) -> Result:
+    """Segment one case with a model.
+
+    Parameters
+    ----------
+    images : by channel name.
+
+    Raises
+    ------
+    InputError
+        The images do not fit the model, or memory will not do; nothing has been computed.
+    OutOfMemory
+        Memory ran out and no smaller way of working was left.
+    Stopped
+        The job was asked to stop.
+    """
+    clock = _Clock()
+    checked, warnings = check_images(images, bundle.channels, resampled=options.resample)
+    job.progress("Preparing", 0, 1)
+    grid = next(iter(checked.values()))
+    pipeline = Pipeline.from_steps(bundle.preprocessing)
+    volume, undo = pipeline.apply(stack(checked, bundle.channels))
+    entry = bundle.info["networks"][0]
+    cutter = slices.SliceCutter(volume.array, entry["context"], entry["divisor"])
+    expected = plan.estimate(bundle, grid.shape, cutter.input_shape[1:], options.flips)
+    job.emit("plan", **expected.as_mapping())
+    plan.refuse_if_too_large(expected)
+    clock.lap("preparing")
+    maps, setup = _run_network(bundle, cutter, options, expected.batch_size, job)
+    clock.lap("network")
+    job.progress("Finishing", 0, 1)
+    maps = undo(maps)
+    label_map = grid.with_array(_label_map(maps, bundle, grid))
+    volumes = postprocessing.volumes_ml(label_map.array, bundle.labels, grid.spacing)
+    clock.lap("finishing")
+    job.progress("Finishing", 1, 1)
+    if bundle.info["activation"] == "softmax":
+        maps = maps[1:]
+    measured = {**clock.seconds, "setup": str(setup), "slices": len(cutter.full)}
+    return Result(label_map, maps, volumes, warnings, measured)
+
+
+def _run_network(
+    bundle: Bundle, cutter: slices.SliceCutter, options: Options, batch_size: int, job: Job
+) -> tuple[np.ndarray, engine.Setup]:
+    threads = options.threads or engine.default_threads()
+    exclusive = bundle.info["activation"] == "softmax"
+
+    def progress(done: int, total: int) -> None:
+        job.progress("Network", done, total)
+        job.check_stop()
+
+    for setup in engine.ladder(engine.choose(options, batch_size)):
+        try:
+            network = engine.open_engine(bundle, 0, setup, cutter.input_shape, threads)
+            return slices.predict(network, cutter, setup.batch_size, exclusive, options.flips, progress), setup
+        except (MemoryError, RuntimeError) as error:
+            if not engine.is_out_of_memory(error):
+                raise
+            job.notice(f"Memory ran out with {setup}; a smaller way of working is tried.")
+    raise OutOfMemory("memory ran out, even with one slice at a time", hint="close other programs, or use --device cpu")
+
+
+def _label_map(maps: np.ndarray, bundle: Bundle, grid: Image) -> np.ndarray:
+    info = bundle.info
+    return postprocessing.regions_to_label_map(
+        maps, bundle.regions, info["thresholds"], info["activation"], info["nested"], info["postprocessing"], grid.spacing
+    )
+
+
+class _Clock:
+    """Seconds between laps, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = round(now - self._last, 3)
+        self._last = now

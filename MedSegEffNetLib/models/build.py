@@ -1,0 +1,248 @@
+"""A finished training becomes a model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import MedSegEffNetLib
+from MedSegEffNetLib import atomic
+from MedSegEffNetLib.models import card
+from MedSegEffNetLib.models.bundle import CARD, CONFIG, METADATA, OUR_KEY, SCHEMA, Bundle, sha256, terminology_data
+from MedSegEffNetLib.task import SegmentationTask, Step
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LICENSE_NAME = "LICENSE"
+LICENSE_TEXT = (
+    "The weights of this model may be used for research only; they are no medical device.\n"
+    "They were learnt from the data named in docs/README.md, whose licence applies to them as well.\n"
+)
+
+
+@dataclass(frozen=True)
+class FinishedTraining:
+    """What a model is made from.
+
+    Parameters
+    ----------
+    network, arguments : key and arguments of the network, channels included.
+    state_dict : its weights.
+    context : neighboring slices on either side.
+    preprocessing : steps with learnt statistics.
+    provenance : what the model was trained on, and how.
+    postprocessing, thresholds : clean-up of the masks, and where they are cut; chosen on validation cases.
+    """
+
+    task: SegmentationTask
+    network: str
+    arguments: Mapping[str, Any]
+    state_dict: Mapping[str, Tensor]
+    context: int
+    preprocessing: tuple[Step, ...]
+    provenance: Mapping[str, Any]
+    postprocessing: tuple[Step, ...] = ()
+    thresholds: tuple[float, ...] = ()
+    version: str = "0.1.0"
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The model's name: task and kind of network."""
+        return f"{self.task.id}-{self.network.split('_')[0]}"
+
+
+def build_bundle(folder: Path, training: FinishedTraining) -> Path:
+    """Write the model to ``folder`` (in place of one that is there): weights in float16, OpenVINO's form, card.
+
+    The OpenVINO form is left out where openvino is not installed; it is then made when the model is first used.
+    """
+    with atomic.replacing(folder) as temporary:
+        (temporary / "models").mkdir(parents=True)
+        (temporary / "configs").mkdir()
+        (temporary / "docs").mkdir()
+        network = _save_weights(temporary, training)
+        info = _info(training, int(network.divisor), has_ir=(temporary / "models" / "network.xml").is_file())
+        _write_json(temporary / CONFIG, _inference_config(training))
+        (temporary / LICENSE_NAME).write_text(LICENSE_TEXT, encoding="utf-8")
+        (temporary / CARD).write_text(card.write_card(info, training.version, {}), encoding="utf-8")
+        _write_json(temporary / METADATA, _metadata(training, info))
+        _seal(temporary)
+    return folder
+
+
+def publish(model: Path, summary: Mapping[str, Any], measured: Mapping[str, Any], folder: Path, version: str) -> Path:
+    """A copy of ``model`` as version ``version`` with measured figures in its metadata and card.
+
+    Parameters
+    ----------
+    summary : ``summary.json`` of an evaluation, with the split's name as key: ``{"val": {region: {metric: …}}}``.
+    measured : times and memory, see the card.
+    """
+    bundle = Bundle.open(model)
+    bundle.verify()
+    with atomic.replacing(folder) as temporary:
+        shutil.copytree(bundle.folder, temporary)
+        metadata = json.loads(json.dumps(bundle.metadata))
+        metadata["version"] = version
+        metadata["changelog"] = {version: f"published from a training of {bundle.info['provenance'].get('epochs_trained')} epochs"}
+        info = metadata[OUR_KEY]
+        info["measured"] = dict(measured)
+        info["provenance"]["metrics"] = dict(summary)
+        (temporary / CARD).write_text(card.write_card(info, version, summary), encoding="utf-8")
+        _write_json(temporary / METADATA, metadata)
+        _seal(temporary)
+    return folder
+
+
+def with_choices(training: FinishedTraining, **changes: Any) -> FinishedTraining:
+    """A copy with some entries changed (thresholds and clean-up chosen on validation cases, say)."""
+    return replace(training, **changes)
+
+
+def _save_weights(folder: Path, training: FinishedTraining) -> Any:
+    import torch
+
+    from MedSegEffNetLib import networks
+
+    network = networks.build(training.network, training.arguments).eval()
+    halved = {
+        key: value.half() if value.is_floating_point() else value for key, value in training.state_dict.items()
+    }
+    torch.save(halved, folder / "models" / "network.pt")
+    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in halved.items()})
+    try:
+        from MedSegEffNetLib.models.ir import save_ir
+
+        save_ir(network, int(training.arguments["in_channels"]), folder / "models" / "network.xml")
+    except ImportError:
+        pass
+    return network
+
+
+def _info(training: FinishedTraining, divisor: int, has_ir: bool) -> dict[str, Any]:
+    task = training.task
+    return {
+        "schema": SCHEMA,
+        "task": task.id,
+        "name": training.name,
+        "title": task.title,
+        "inputs": [asdict(channel) for channel in task.channels],
+        "preprocessing": _steps(training.preprocessing),
+        "networks": [
+            {
+                "key": "network",
+                "name": training.network,
+                "arguments": dict(training.arguments),
+                "channels": [channel.name for channel in task.channels],
+                "weights": "models/network.pt",
+                "ir": "models/network.xml" if has_ir else "",
+                "context": training.context,
+                "divisor": divisor,
+            }
+        ],
+        "regions": [asdict(region) for region in task.regions],
+        "labels": [
+            {
+                "value": label.value,
+                "name": label.name,
+                "color": list(label.color),
+                "terminology": terminology_data(label.terminology),
+            }
+            for label in task.labels
+        ],
+        "activation": task.activation,
+        "nested": task.nested,
+        "thresholds": list(training.thresholds or (0.5,) * len(task.regions)),
+        "postprocessing": _steps(training.postprocessing),
+        "files": {},
+        "measured": dict(training.measured),
+        "provenance": json.loads(json.dumps(training.provenance)),
+    }
+
+
+def _metadata(training: FinishedTraining, info: dict[str, Any]) -> dict[str, Any]:
+    """MONAI's keys (https://monai.readthedocs.io, "MONAI Bundle Specification") and ours."""
+    task = training.task
+    required = {"efficientnet-pytorch": "0.7.1"} if "efficientnet" in training.network else {}
+    inputs = int(training.arguments["in_channels"])
+    outputs = int(training.arguments["out_channels"])
+    return {
+        "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json",
+        "version": training.version,
+        "changelog": {training.version: "trained"},
+        "monai_version": "1.6.1",
+        "pytorch_version": str(training.provenance.get("torch", "2.13.0")).split("+")[0],
+        "numpy_version": np.__version__,
+        "required_packages_version": required,
+        "name": info["name"],
+        "task": task.title,
+        "description": task.description,
+        "authors": "MedSegEffNet developers",
+        "copyright": "see LICENSE",
+        "data_source": str(training.provenance.get("data", {}).get("folder", "")),
+        "data_type": "images",
+        "image_classes": ", ".join(channel.title for channel in task.channels),
+        "label_classes": ", ".join(f"{label.value} {label.name}" for label in task.labels),
+        "pred_classes": ", ".join(f"{number} {region.name}" for number, region in enumerate(task.regions)),
+        "eval_metrics": training.provenance.get("validation", {}),
+        "intended_use": "research only; not for clinical use",
+        "references": [" ".join((citation.text, citation.url)).strip() for citation in task.citations],
+        "network_data_format": {
+            "inputs": {"image": _data_format("image", inputs, [c.title for c in task.channels])},
+            "outputs": {"pred": _data_format("segmentation", outputs, [r.title for r in task.regions])},
+        },
+        "medsegeffnet_version": MedSegEffNetLib.__version__,
+        OUR_KEY: info,
+    }
+
+
+def _data_format(kind: str, channels: int, names: list[str]) -> dict[str, Any]:
+    return {
+        "type": "image",
+        "format": kind,
+        "num_channels": channels,
+        "spatial_shape": ["32*n", "32*n"],
+        "dtype": "float32",
+        "value_range": [],
+        "is_patch_data": False,
+        "channel_def": {str(number): names[number % len(names)] for number in range(channels)},
+    }
+
+
+def _inference_config(training: FinishedTraining) -> dict[str, Any]:
+    """What MONAI's ConfigParser builds the network from."""
+    return {
+        "imports": ["$from MedSegEffNetLib import networks"],
+        "bundle_root": ".",
+        "network_def": {
+            "_target_": "MedSegEffNetLib.networks.build",
+            "name": training.network,
+            "arguments": dict(training.arguments),
+        },
+        "weights": "$@bundle_root + '/models/network.pt'",
+    }
+
+
+def _steps(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
+    return [{"name": step.name, "arguments": dict(step.arguments)} for step in steps]
+
+
+def _seal(folder: Path) -> None:
+    """Write the SHA-256 of every other file into the metadata."""
+    path = folder / METADATA
+    metadata = json.loads(path.read_text(encoding="utf-8"))
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p != path)
+    metadata[OUR_KEY]["files"] = {p.relative_to(folder).as_posix(): sha256(p) for p in files}
+    _write_json(path, metadata)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,103 @@
+"""The model card: what a model is for, what it was trained on, how good it is, what it cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+DISCLAIMER = "Research only. Not for clinical use: no part of it is a medical device, and it has not been validated as one."
+
+
+def write_card(info: Mapping[str, Any], version: str, summary: Mapping[str, Any]) -> str:
+    """Markdown text from the model's keys and the summaries of its evaluations by split (may be empty)."""
+    provenance = info["provenance"]
+    sections = [
+        f"# {info['name']} {version}",
+        DISCLAIMER,
+        "## What it does\n\n"
+        + f"Task `{info['task']}` ({info.get('title', '')}).\n\n"
+        + _inputs(info)
+        + "\n"
+        + _labels(info),
+        "## What it was trained on\n\n" + _training(info, provenance),
+        "## How good it is\n\n" + _figures(summary, provenance),
+        "## Time and memory\n\n" + _measured(info["measured"]),
+        "## What it cannot do\n\n" + _limits(info, provenance),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def excerpt(card: str) -> str:
+    """The parts of a card that a report shows: what the model was trained on, and what it cannot do."""
+    wanted = ("## What it was trained on", "## What it cannot do")
+    parts = ["## " + part for part in card.split("\n## ")[1:]]
+    return "\n\n".join(part.strip() for part in parts if part.startswith(wanted))
+
+
+def _inputs(info: Mapping[str, Any]) -> str:
+    rows = ["| channel | needed | stands in when missing |", "|---|---|---|"]
+    for channel in info["inputs"]:
+        stand_in = channel["substitute"] or ("zeros" if not channel["required"] else "")
+        rows.append(f"| {channel['name']} ({channel['title']}) | {'yes' if channel['required'] else 'no'} | {stand_in} |")
+    return "\n".join(rows) + "\n"
+
+
+def _labels(info: Mapping[str, Any]) -> str:
+    return "Labels: " + ", ".join(f"{label['value']} {label['name']}" for label in info["labels"]) + "."
+
+
+def _training(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+    network, data = info["networks"][0], provenance.get("data", {})
+    cases = data.get("cases", {})
+    counts = ", ".join(f"{len(ids)} {split}" for split, ids in cases.items() if ids)
+    lines = [
+        f"- Data: {data.get('description') or data.get('folder', 'unknown')}; cases by patient: {counts or 'unknown'}",
+        f"- Network: `{network['name']}` {network['arguments']}",
+        f"- Encoder started from: {provenance.get('encoder_start', 'random')}",
+        f"- Epochs: {provenance.get('epochs_trained', 0)}, best on validation: {provenance.get('best_epoch', 0)}",
+    ]
+    if data.get("licence"):
+        lines.append(f"- Licence of the data, which the weights inherit: {data['licence']}")
+    return "\n".join(lines)
+
+
+def _figures(summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+    if not summary:
+        best = provenance.get("validation", {})
+        return f"Not evaluated yet. Dice on validation slices during training: {best.get('val_dice', float('nan')):.3f}."
+    parts = []
+    for split, regions in summary.items():
+        rows = [
+            f"Split `{split}`, a case at a time over all of its slices (empty ones included):\n",
+            "| region | metric | mean | SD | median | n |",
+            "|---|---|---|---|---|---|",
+        ]
+        for region, metrics in regions.items():
+            for metric, figures in metrics.items():
+                numbers = " | ".join(_number(figures[name]) for name in ("mean", "std", "median"))
+                rows.append(f"| {region} | {metric} | {numbers} | {figures['n']} |")
+        parts.append("\n".join(rows))
+    note = provenance.get("note", "")
+    return "\n\n".join([*parts, note] if note else parts)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _measured(measured: Mapping[str, Any]) -> str:
+    if not measured:
+        return "Not measured yet."
+    return "\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in measured.items())
+
+
+def _limits(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+    lines = [
+        "- It has seen only the kind of images named above; other scanners, sequences, ages and diseases may fail.",
+        "- It always gives an answer; it does not know when the images show something else.",
+    ]
+    lines += [f"- {limit}" for limit in provenance.get("limits", [])]
+    optional = [channel["name"] for channel in info["inputs"] if not channel["required"]]
+    if optional:
+        lines.append(f"- Without {', '.join(optional)} it works, but less certainly.")
+    return "\n".join(lines)

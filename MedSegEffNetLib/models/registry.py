@@ -1,0 +1,77 @@
+"""Finds models: those that are shipped, and those of the user."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.models.bundle import METADATA, Bundle
+from MedSegEffNetLib.resources import resources_folder
+from MedSegEffNetLib.task import list_tasks
+
+FOLDER_VARIABLE = "MEDSEGEFFNET_MODELS"
+
+
+def user_folder() -> Path:
+    """Where the user's own models live; the environment variable ``MEDSEGEFFNET_MODELS`` names another folder."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
+    return base / "MedSegEffNet" / "Models"
+
+
+def search_path() -> list[Path]:
+    """The folders of models: shipped ones (checkout, wheel or Slicer extension) first, then the user's."""
+    return [resources_folder() / "Models", user_folder()]
+
+
+def list_models() -> list[Bundle]:
+    """All models that are found, by name, newest version first; folders that are no models are passed over."""
+    found = []
+    for folder in search_path():
+        if folder.is_dir():
+            found += [Bundle.open(path) for path in sorted(folder.iterdir()) if (path / METADATA).is_file()]
+    newest_first = sorted(found, key=lambda bundle: _version_key(bundle.version), reverse=True)
+    return sorted(newest_first, key=lambda bundle: bundle.name)
+
+
+def find(model: str) -> Bundle:
+    """The model meant by a name, ``name@version``, a bundle's folder, or a task's id (its default model).
+
+    Raises
+    ------
+    InputError
+        There is none; the message lists those there are.
+    """
+    if (Path(model) / METADATA).is_file():
+        return Bundle.open(Path(model))
+    models = list_models()
+    name, _, version = model.partition("@")
+    task = list_tasks().get(name)
+    if task is not None:
+        name = task.default_model
+        if not name:
+            raise InputError(
+                f"no model of task {task.id} is shipped yet",
+                hint=f"train one: medsegeffnet train {task.id} --data FOLDER --run FOLDER",
+            )
+    for bundle in models:
+        if bundle.name == name and version in ("", bundle.version):
+            return bundle
+    raise InputError(
+        f"there is no model '{model}'",
+        expected=", ".join(f"{bundle.name}@{bundle.version}" for bundle in models) or "no model is installed",
+        hint="see `medsegeffnet models list`, or give the path of a model's folder",
+    )
+
+
+def _version_key(version: str) -> tuple[int, ...]:
+    return tuple(int(part) if part.isdigit() else 0 for part in version.split("."))

@@ -1,0 +1,1 @@
+"""The parts of reports: pictures, charts, the page, and the two kinds of report. Use :mod:`MedSegEffNetLib.report`."""
