@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,46 +21,83 @@ from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.card import excerpt
 from MedSegEffNetLib.task import SegmentationTask, get_task
 
-Summary = dict[str, dict[str, dict[str, float]]]
 
-
-def evaluate(bundle: Bundle, data: Path, split: str, output: Path, options: Options, job: Job) -> Summary:
-    """Segment every case of ``split`` and write ``summary.json``, ``per_case.csv`` and ``report.html`` to ``output``.
-
-    Returns ``{region: {metric: {mean, std, median, n}}}`` (see :func:`MedSegEffNetLib.metrics.summarize`).
+def cases_of(bundle: Bundle, data: Path, split: str) -> list[Case]:
+    """The cases of ``split`` (or ``all``) in ``data``, for :func:`evaluate`.
 
     Raises
     ------
     InputError
-        There is no such split, or a case cannot be used.
+        The folder cannot be read, or it has no such split; the message lists those there are.
     """
-    task = get_task(bundle.task_id)
-    if not isinstance(task, SegmentationTask):
-        raise InputError(f"{bundle.name} is no segmentation model", expected="a model of a segmentation task")
+    cases = read_folder(data, _task(bundle))
+    chosen = [case for case in cases if split in (case.split, "all")]
+    if not chosen:
+        counts = {name: sum(case.split == name for case in cases) for name in sorted({case.split for case in cases})}
+        there = [f"{name} ({count} cases)" for name, count in counts.items() if name]
+        raise InputError(
+            f"{data} has no split '{split}'", expected="one of " + ", ".join([*there, f"all ({len(cases)} cases)"])
+        )
+    return chosen
+
+
+def evaluate(
+    bundle: Bundle,
+    cases: Sequence[Case],
+    output: Path,
+    options: Options,
+    job: Job,
+    *,
+    title: str = "",
+    provenance: Mapping[str, Any] | None = None,
+) -> metrics.Summary:
+    """Segment every case and write ``summary.json``, ``per_case.csv`` and ``report.html`` to ``output``.
+
+    Returns ``{region: {metric: {mean, std, median, n}}}`` (see :func:`MedSegEffNetLib.metrics.summarize`).
+
+    Parameters
+    ----------
+    cases : with label maps, see :func:`cases_of`.
+    title, provenance : for the report.
+
+    Raises
+    ------
+    InputError
+        A case cannot be used.
+    Stopped
+        The job was asked to stop; nothing has been written.
+    """
+    task = _task(bundle)
     metrics.check_names(task.metrics)
-    cases = _of_split(read_folder(data, task), split, data)
+    started = time.perf_counter()
     rows: list[dict[str, Any]] = []
     values = [label.value for label in bundle.labels]
     confusion = np.zeros((len(values) + 1, len(values) + 1), dtype=np.int64)
     for number, case in enumerate(cases):
         job.progress("Evaluating", number, len(cases))
+        job.check_stop()
         _, true, predicted = _segment(case, bundle, options)
         confusion += metrics.confusion_matrix(predicted.array, true.array, values)
         rows += _rows(case, task, true, predicted)
-        job.check_stop()
     job.progress("Evaluating", len(cases), len(cases))
     summary = metrics.summarize(rows)
+    seconds = time.perf_counter() - started
     report.write_per_case_csv(output / "per_case.csv", rows)
     report.write_evaluation_report(
         output / "report.html",
-        title=f"{bundle.name} {bundle.version} on {data.name}",
-        subtitle=f"{len(cases)} cases, split '{split}'. Not for clinical use.",
+        title=title or f"{bundle.name} {bundle.version}",
         summary=summary,
         rows=rows,
-        examples=_examples(cases, rows, bundle, options),
         labels=bundle.labels,
+        examples=_examples(cases, rows, bundle, options),
         confusion=confusion,
         card=excerpt(bundle.card),
+        facts={
+            "model": f"{bundle.name} {bundle.version}",
+            "task": bundle.task_id,
+            "seconds a case (reading, segmenting, measuring)": round(seconds / len(cases), 2),
+            **(provenance or {}),
+        },
     )
     report.write_summary(output / "summary.json", summary)
     return summary
@@ -68,20 +106,18 @@ def evaluate(bundle: Bundle, data: Path, split: str, output: Path, options: Opti
 def summary_table(summary: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """The summary as text."""
     rows = [
-        [region, metric, *(f"{figures[name]:.3f}" for name in ("mean", "std", "median")), str(figures["n"])]
+        [region, metric, *(terminal.number(figures[name]) for name in ("mean", "std", "median")), str(figures["n"])]
         for region, by_metric in summary.items()
         for metric, figures in by_metric.items()
     ]
     return terminal.table(rows, ["region", "metric", "mean", "SD", "median", "n"])
 
 
-def _of_split(cases: Sequence[Case], split: str, data: Path) -> list[Case]:
-    chosen = [case for case in cases if split in (case.split, "all")]
-    if not chosen:
-        counts = {name: sum(case.split == name for case in cases) for name in sorted({case.split for case in cases})}
-        there = ", ".join(f"{name or 'no split'} ({count})" for name, count in counts.items())
-        raise InputError(f"{data} has no split '{split}'", expected=f"one of {there}, or all")
-    return chosen
+def _task(bundle: Bundle) -> SegmentationTask:
+    task = get_task(bundle.task_id)
+    if not isinstance(task, SegmentationTask):
+        raise InputError(f"{bundle.name} is no segmentation model", expected="a model of a segmentation task")
+    return task
 
 
 def _segment(case: Case, bundle: Bundle, options: Options) -> tuple[dict[str, Image], Image, Image]:
@@ -111,12 +147,7 @@ def _examples(
     ranked = sorted(cases, key=lambda case: dice[case.id], reverse=True)
     chosen = {"Best": ranked[0], "Median": ranked[len(ranked) // 2], "Worst": ranked[-1]}
     examples = []
-    for name, case in chosen.items():
+    for role, case in chosen.items():
         images, true, predicted = _segment(case, bundle, options)
-        shown = next((images[c.name] for c in bundle.channels if c.required and c.name in images), None)
-        examples.append(
-            report.Example(
-                f"{name}: {case.id}, Dice {dice[case.id]:.3f}", shown or next(iter(images.values())), true, predicted
-            )
-        )
+        examples.append(report.Example(f"{role}: {case.id}, Dice {dice[case.id]:.3f}", images, true, predicted))
     return examples

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from MedSegEffNetLib.preprocessing import Undo, Volume
-
 Box = tuple[slice, slice, slice]
+Undo = Callable[[np.ndarray], np.ndarray]
 _DIRECTIONS = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}
+
+
+@dataclass(frozen=True)
+class Volume:
+    """What the steps work on.
+
+    Parameters
+    ----------
+    array : ``(C, X, Y, Z)`` float32, one image a channel.
+    affine : ``(4, 4)`` voxel index to mm, RAS+.
+    label : ``(X, Y, Z)`` label map that geometric steps carry along (training), or None.
+    """
+
+    array: np.ndarray
+    affine: np.ndarray
+    label: np.ndarray | None = None
+
+    @property
+    def spacing(self) -> np.ndarray:
+        """Voxel size in mm along x, y, z."""
+        return np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
 
 
 def axes_towards(affine: np.ndarray, axes: str) -> tuple[tuple[int, ...], tuple[bool, ...]]:
@@ -42,9 +61,7 @@ def turn_back(array: np.ndarray, order: Sequence[int], flips: Sequence[bool]) ->
     return flipped.transpose(0, *(axis + 1 for axis in np.argsort(order)))
 
 
-def turned_affine(
-    affine: np.ndarray, shape: Sequence[int], order: Sequence[int], flips: Sequence[bool]
-) -> np.ndarray:
+def turned_affine(affine: np.ndarray, shape: Sequence[int], order: Sequence[int], flips: Sequence[bool]) -> np.ndarray:
     """The affine of a volume of spatial ``shape`` after :func:`turn`."""
     to_old = np.zeros((4, 4))
     to_old[3, 3] = 1
@@ -145,7 +162,9 @@ def _smooth(image: np.ndarray, scale: np.ndarray) -> np.ndarray:
     smoothed = sitk.GetImageFromArray(np.ascontiguousarray(image.T))
     for axis, sigma in enumerate(sigmas):
         if sigma > 0 and image.shape[axis] >= 4:
-            smoothed = sitk.RecursiveGaussian(smoothed, float(sigma), False, sitk.RecursiveGaussianImageFilter.ZeroOrder, axis)
+            smoothed = sitk.RecursiveGaussian(
+                smoothed, float(sigma), False, sitk.RecursiveGaussianImageFilter.ZeroOrder, axis
+            )
     result: np.ndarray = sitk.GetArrayFromImage(smoothed).T
     return result
 

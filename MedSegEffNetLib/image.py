@@ -8,7 +8,7 @@ NRRD, MetaImage) are turned on the way in and out.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,15 +96,18 @@ def read(path: str | Path) -> Image:
     return _read(Path(path), labels=False)
 
 
-def read_label_map(path: str | Path) -> Image:
+def read_label_map(path: str | Path, labels: Sequence[Label] = ()) -> Image:
     """The label map (X, Y, Z) of whole numbers in a file or folder (there: the slices called ``*_mask``, ``*_label``).
 
-    A ``.seg.nrrd`` gives each segment's label value, also where Slicer stored overlapping segments in several layers (a
-    later segment is drawn over an earlier one). Equal color channels count as one, whole floating-point numbers are
-    turned into integers. :class:`InputError` for anything else.
+    In a ``.seg.nrrd`` the segments get the values of the ``labels`` that have their names, if all have one, else the
+    stored values; where Slicer stored overlapping segments in several layers, later segments cover earlier ones. Equal
+    color channels count as one, whole floating-point numbers become integers. :class:`InputError` for anything else.
     """
     path = Path(path)
-    image = _read(path, labels=True)
+    if path.is_file() and path.name.lower().endswith(".seg.nrrd"):
+        image = _guarded(path, lambda: _as_image(formats.load("seg_nrrd").read(path, labels)))
+    else:
+        image = _read(path, labels=True)
     array = image.array
     if array.ndim == 4:
         if not all(np.array_equal(array[..., 0], array[..., channel]) for channel in range(1, array.shape[3])):
@@ -207,11 +210,15 @@ def resample(image: Image, like: Image, *, nearest: bool = False) -> Image:
 
 def _read(path: Path, labels: bool) -> Image:
     if not path.exists():
-        raise InputError(
-            f"there is no file or folder {path}", hint="Check the spelling and that the disk is connected."
-        )
+        hint = "Check the spelling and that the disk is connected."
+        raise InputError(f"there is no file or folder {path}", hint=hint)
+    return _guarded(path, lambda: _read_folder(path, labels) if path.is_dir() else _read_file(path, labels))
+
+
+def _guarded(path: Path, reading: Callable[[], Image]) -> Image:
+    """What ``reading`` returns, with the operating system's errors explained."""
     try:
-        return _read_folder(path, labels) if path.is_dir() else _read_file(path, labels)
+        return reading()
     except MemoryError as error:
         raise InputError(
             f"{path} does not fit into this machine's memory",
@@ -226,8 +233,6 @@ def _read(path: Path, labels: bool) -> Image:
 def _read_file(path: Path, labels: bool) -> Image:
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty (0 bytes)", expected=_READABLE, hint="Copy or export the file again.")
-    if labels and path.name.lower().endswith(".seg.nrrd"):
-        return _as_image(formats.load("seg_nrrd").read(path))
     suffix = formats.suffix_of(path, formats.READERS)
     if suffix:
         return _as_image(formats.load(formats.READERS[suffix]).read(path, labels=labels))
@@ -264,4 +269,4 @@ def _whole_numbers(path: Path, array: np.ndarray) -> np.ndarray:
             expected="a label map: one whole number a voxel",
             hint="Was the label map resampled with linear interpolation, or is this an image?",
         )
-    return array.astype(np.uint8 if 0 <= low and high <= 255 else np.int32)
+    return array.astype(np.uint8 if low >= 0 and high <= 255 else np.int32)

@@ -1,7 +1,7 @@
 """A job's folder: what was asked, what happens, how to stop it. Standard library only; Slicer's panel reads it too.
 
-``job.json`` is the request; ``events.jsonl`` has one event a line, appended; a file ``STOP`` asks the job to end in good
-order; ``lock.json`` names the process that works on it. Whoever reads the folder knows the whole state.
+``job.json`` is the request; ``events.jsonl`` has one event a line, appended; a file ``STOP`` asks the job to end in
+good order; ``lock.json`` names the process that works on it. Whoever reads the folder knows the whole state.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import json
 import math
 import os
 import platform
+import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,12 +59,12 @@ class Job:
         Raises
         ------
         InputError
-            Another process works on the folder, or a newer version of this program wrote it.
+            Another process works on the folder, it cannot be written, or a newer version of this program wrote it.
         """
         job = cls(folder, request)
         if folder is not None:
             read_request(folder)
-            folder.mkdir(parents=True, exist_ok=True)
+            atomic.check_writable(folder / REQUEST)
             _take_lock(folder)
             (folder / STOP).unlink(missing_ok=True)
             events, _ = read_events(folder)
@@ -87,23 +89,34 @@ class Job:
         try:
             if error is None:
                 self.emit("finished", **self._results)
-            elif isinstance(error, Stopped):
-                self.emit("stopped", message=str(error))
             else:
-                hint = error.hint if isinstance(error, MedSegEffNetError) else ""
-                message = error.found if isinstance(error, MedSegEffNetError) else str(error) or type(error).__name__
-                self.emit("failed", type=type(error).__name__, message=message, hint=hint)
+                # A full disk may be why the job failed: this event fails too, and the first error is the one to tell.
+                with contextlib.suppress(MedSegEffNetError):
+                    self._emit_end(error)
         finally:
             if self.folder is not None:
                 (self.folder / LOCK).unlink(missing_ok=True)
 
-    def emit(self, kind: str, **fields: Any) -> None:
-        """Append an event; ``fields`` must not be called version, sequence, time or event."""
+    def _emit_end(self, error: BaseException) -> None:
+        if isinstance(error, Stopped | KeyboardInterrupt):
+            self.emit("stopped", message=str(error) or "interrupted from the keyboard")
+            return
+        message, hint = str(error) or type(error).__name__, ""
+        if isinstance(error, MedSegEffNetError):
+            message, hint = error.found, error.hint
+        self.emit("failed", type=type(error).__name__, message=message, hint=hint)
+
+    def emit(self, kind: str, /, **fields: Any) -> None:
+        """Append an event of this kind with these fields; :class:`MedSegEffNetError` if the disk is full, say."""
         self._sequence += 1
-        event: Event = {"version": SCHEMA, "sequence": self._sequence, "time": _now(), "event": kind, **_plain(fields)}
+        event: Event = {**_plain(fields), "version": SCHEMA, "sequence": self._sequence, "time": _now(), "event": kind}
         if self.folder is not None:
-            with open(self.folder / EVENTS, "a", encoding="utf-8") as file:
-                file.write(json.dumps(event, allow_nan=False) + "\n")
+            path = self.folder / EVENTS
+            try:
+                with open(path, "a", encoding="utf-8", newline="\n") as file:
+                    file.write(json.dumps(event, allow_nan=False) + "\n")
+            except OSError as error:
+                raise atomic.write_error(path, error) from error
         for listener in self.listeners:
             listener(event)
 
@@ -169,7 +182,9 @@ def read_events(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
     events = []
     for line in whole.splitlines():
         with contextlib.suppress(ValueError):  # a torn line that a later process closed
-            events.append(json.loads(line))
+            event = json.loads(line)
+            if isinstance(event, dict) and isinstance(event.get("sequence"), int):
+                events.append(event)
     return events, offset + len(whole)
 
 
@@ -180,38 +195,85 @@ def running_process(folder: Path) -> int | None:
     """
     try:
         lock = json.loads((folder / LOCK).read_text(encoding="utf-8"))
-        process, host = int(lock["process"]), str(lock["host"])
+        process, host, began = int(lock["process"]), str(lock["host"]), str(lock["process_began"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if host == platform.node() and not _alive(process):
-        return None
+    if host == platform.node() and _process_began(process) != began:
+        return None  # it has ended; another process may have its number now
     return process
 
 
 def _take_lock(folder: Path) -> None:
+    """Write the lock so that of two processes that try at once only one gets it (a hard link is made once or not)."""
     process = running_process(folder)
     if process is not None and process != os.getpid():
-        raise InputError(
-            f"process {process} works on {folder} already",
-            expected="a run folder that no other process uses",
-            hint=f"wait for it, stop it with a file {STOP} in the folder, or use another --run folder",
-        )
-    atomic.write_json(folder / LOCK, {"process": os.getpid(), "host": platform.node(), "time": _now()})
+        raise _locked(folder, process)
+    (folder / LOCK).unlink(missing_ok=True)
+    own = {
+        "process": os.getpid(),
+        "process_began": _process_began(os.getpid()),
+        "host": platform.node(),
+        "time": _now(),
+    }
+    draft = folder / f".{LOCK}-{uuid.uuid4().hex[:12]}"
+    atomic.write_json(draft, own)
+    try:
+        os.link(draft, folder / LOCK)
+    except FileExistsError:
+        raise _locked(folder, running_process(folder)) from None
+    except OSError:  # a file system without hard links
+        os.replace(draft, folder / LOCK)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
-def _alive(process: int) -> bool:
+def _locked(folder: Path, process: int | None) -> InputError:
+    return InputError(
+        f"process {process or '(unknown)'} works on {folder} already",
+        expected="a run folder that no other process uses",
+        hint=f"wait for it, stop it with a file {STOP} in the folder, or use another --run folder; "
+        f"if it no longer runs, delete {LOCK}",
+    )
+
+
+def _process_began(process: int) -> str | None:
+    """When a process of this host began, in the system's own words; None if there is no such process.
+
+    Empty where the system does not tell: then the number alone has to do.
+    """
     if sys.platform == "win32":
-        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, process)  # PROCESS_QUERY_LIMITED_INFORMATION
-        if handle:
-            ctypes.windll.kernel32.CloseHandle(handle)
-        return bool(handle)
+        return _process_began_on_windows(process)
     try:
         os.kill(process, 0)
     except ProcessLookupError:
-        return False
+        return None
     except PermissionError:
-        return True
-    return True
+        pass
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return None if fields[0] == "Z" else fields[19]  # state and start time, proc(5)
+    except (OSError, IndexError):
+        pass
+    try:  # macOS
+        command = ["ps", "-o", "lstart=", "-p", str(process)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=5).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _process_began_on_windows(process: int) -> str | None:
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    handle = kernel.OpenProcess(0x1000, False, process)  # PROCESS_QUERY_LIMITED_INFORMATION
+    if not handle:
+        return "" if kernel.GetLastError() == 5 else None  # 5: access denied, so there is one
+    began, ended, in_kernel, in_user = (ctypes.c_ulonglong() for _ in range(4))
+    pointers = [ctypes.byref(moment) for moment in (began, ended, in_kernel, in_user)]
+    told = kernel.GetProcessTimes(ctypes.c_void_p(handle), *pointers)
+    kernel.CloseHandle(ctypes.c_void_p(handle))
+    if not told:
+        return ""
+    return None if ended.value else str(began.value)
 
 
 def _repair_last_line(path: Path) -> None:
@@ -235,8 +297,8 @@ def _plain(value: Any) -> Any:
         return [_plain(part) for part in value]
     if value is None or isinstance(value, bool | int | str):
         return value
-    if hasattr(value, "item"):
-        return _plain(value.item())
+    if hasattr(value, "tolist"):  # NumPy's and torch's numbers and arrays
+        return _plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value)

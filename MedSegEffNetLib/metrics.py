@@ -173,7 +173,9 @@ def confusion_matrix(predicted: np.ndarray, true: np.ndarray, values: Sequence[i
         raise ValueError(f"label maps of shapes {predicted.shape} and {true.shape} cannot be compared")
     wanted = (0, *values)
     masks = [predicted == value for value in wanted]
-    matrix = np.array([[np.count_nonzero(column & (true == row)) for column in masks] for row in wanted], dtype=np.int64)
+    matrix = np.array(
+        [[np.count_nonzero(column & (true == row)) for column in masks] for row in wanted], dtype=np.int64
+    )
     if int(matrix.sum()) != true.size:
         found = sorted({*np.unique(predicted).tolist(), *np.unique(true).tolist()} - set(wanted))
         raise ValueError(f"a label map has values that are no labels: {found}")
@@ -215,4 +217,5 @@ def _distances(from_surface: np.ndarray, to_surface: np.ndarray, spacing: list[f
     target.SetSpacing(spacing)
     signed = sitk.SignedMaurerDistanceMap(target, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
     distances: np.ndarray = sitk.GetArrayFromImage(signed).T[from_surface]
-    return np.maximum(distances, 0)
+    nearest: np.ndarray = np.maximum(distances, 0)
+    return nearest

@@ -20,32 +20,10 @@ import numpy as np
 
 from MedSegEffNetLib import geometry
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.geometry import Undo, Volume
 from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.task import Channel
 from MedSegEffNetLib.task import Step as StepSettings
-
-Undo = Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Volume:
-    """What the steps work on.
-
-    Parameters
-    ----------
-    array : ``(C, X, Y, Z)`` float32, one image a channel.
-    affine : ``(4, 4)`` voxel index to mm, RAS+.
-    label : ``(X, Y, Z)`` label map that geometric steps carry along (training), or None.
-    """
-
-    array: np.ndarray
-    affine: np.ndarray
-    label: np.ndarray | None = None
-
-    @property
-    def spacing(self) -> np.ndarray:
-        """Voxel size in mm along x, y, z."""
-        return np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
 
 
 class PreprocessingStep(Protocol):
@@ -109,7 +87,7 @@ class CropToContent:
         content = np.zeros(volume.array.shape[1:], dtype=bool)
         for image in volume.array:
             content |= foreground(image)
-        margin = np.ceil(self.margin_mm / volume.spacing).astype(int)
+        margin = np.ceil(self.margin_mm / volume.spacing).astype(int).tolist()
         box = geometry.bounding_box(content, margin)
         return geometry.crop(volume, box)
 
@@ -126,7 +104,7 @@ class CenterCrop:
         for length, wanted in zip(volume.array.shape[1:], self.size, strict=True):
             start = max(0, (length - wanted) // 2)
             box.append(slice(start, min(length, start + wanted)))
-        return geometry.crop(volume, tuple(box))
+        return geometry.crop(volume, (box[0], box[1], box[2]))
 
 
 @dataclass(frozen=True)
@@ -287,11 +265,11 @@ class N4:
         return corrected
 
 
-STEPS: dict[str, type] = {
-    step.name: step
-    for step in (Reorient, CropToContent, CenterCrop, Resize, Resample, DivideByMaximum, Standardize)
-    + (ClipPercentiles, ZScore, MarkBackground, Window, N4)
-}
+_ALL = (
+    *(Reorient, CropToContent, CenterCrop, Resize, Resample),
+    *(DivideByMaximum, Standardize, ClipPercentiles, ZScore, MarkBackground, Window, N4),
+)
+STEPS: dict[str, type] = {step.name: step for step in _ALL}
 
 
 def _learnt(step: PreprocessingStep, value: float | None) -> float:

@@ -235,6 +235,16 @@ def get_task(task_id: str) -> Task:
     return tasks[task_id]
 
 
+def get_segmentation_task(task_id: str) -> SegmentationTask:
+    """The segmentation task with this id; an :class:`InputError` if it is another kind of task or none."""
+    task = get_task(task_id)
+    if not isinstance(task, SegmentationTask):
+        raise InputError(
+            f"{task_id} is a {task.kind} task", expected="a segmentation task", hint="see `medsegeffnet tasks`"
+        )
+    return task
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[\s_\-]+", "", name.lower())
 

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from typing import Any, TextIO
 
 _WIDTH = 24
+_QUIET = 30.0  # seconds between two lines where there is no terminal
 
 
 class ProgressLine:
-    """A listener of a job's events that keeps one line up to date; prints notices and epochs on lines of their own."""
+    """A listener of a job's events: a bar on a terminal (elsewhere a line now and then), notices and epochs as lines."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
         self._shown = 0
+        self._last_line = time.monotonic()
 
     def __call__(self, event: dict[str, Any]) -> None:
         kind = event["event"]
-        if kind == "progress" and self._live:
-            self._show(bar(event["stage"], event["done"], event["total"], event["seconds_left"]))
+        if kind == "progress":
+            self._progress(bar(event["stage"], event["done"], event["total"], event["seconds_left"]))
         elif kind == "notice":
             self._line(f"Note: {event['text']}")
         elif kind == "epoch":
             self._line(
-                f"Epoch {event['epoch']:.0f}: loss {event['train_loss']:.4f}, validation loss {_text(event['val_loss'])}, "
-                f"Dice {_text(event.get('val_dice'))}, best {_text(event['best'])} (epoch {event['best_epoch']})"
+                f"Epoch {event['epoch']:.0f}: loss {number(event['train_loss'])}, validation loss {number(event['val_loss'])}, "
+                f"Dice {number(event.get('val_dice'))}, best {number(event['best'])} (epoch {event['best_epoch']})"
             )
         elif kind in ("finished", "stopped", "failed"):
             self._show("")
 
+    def _progress(self, text: str) -> None:
+        if self._live:
+            self._show(text)
+        elif time.monotonic() - self._last_line >= _QUIET:
+            self._line(text)
+
     def _line(self, text: str) -> None:
+        self._last_line = time.monotonic()
         self._show("")
         print(text, file=self._stream, flush=True)
 
@@ -46,7 +57,7 @@ def bar(stage: str, done: int, total: int, seconds_left: float | None) -> str:
     share = done / total if total else 1.0
     filled = round(_WIDTH * share)
     left = f", {duration(seconds_left)} left" if seconds_left and done < total else ""
-    return f"{stage} [{'#' * filled}{'-' * (_WIDTH - filled)}] {100 * share:3.0f} %{left}"
+    return f"{stage} [{'#' * filled}{'-' * (_WIDTH - filled)}] {100 * share:.0f} %{left}"
 
 
 def duration(seconds: float) -> str:
@@ -60,10 +71,14 @@ def duration(seconds: float) -> str:
 def table(rows: list[list[str]], header: list[str]) -> str:
     """Columns of text, the header underlined."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [header, *rows]]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [header, *rows]
+    ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines)
 
 
-def _text(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+def number(value: float | None, digits: int = 3) -> str:
+    """``0.914``, or a dash for a value that is unknown or undefined (None, NaN)."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from MedSegEffNetLib.errors import InputError
 if TYPE_CHECKING:
     from MedSegEffNetLib.image import Image
     from MedSegEffNetLib.models.bundle import Bundle
+
+ALL = ""  # key of a file or folder that holds all channels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,36 +28,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--case", type=Path, metavar="FOLDER", help="folder whose files' names tell the channels")
 
 
-def input_paths(arguments: argparse.Namespace) -> list[Path]:
-    """Every file and folder that is read."""
+def given_paths(arguments: argparse.Namespace, bundle: Bundle) -> dict[str, Path]:
+    """What is to be read, by channel name, or one entry under :data:`ALL`.
+
+    Raises
+    ------
+    InputError
+        A channel is unknown or given twice, or a text is no ``CHANNEL=FILE``.
+    """
+    from MedSegEffNetLib.task import find_channel
+
     if arguments.case is not None:
-        return [arguments.case]
-    return [Path(text.partition("=")[2] or text) for text in arguments.inputs]
+        return {ALL: arguments.case}
+    if len(arguments.inputs) == 1 and ("=" not in arguments.inputs[0] or Path(arguments.inputs[0]).exists()):
+        return {ALL: Path(arguments.inputs[0])}
+    paths: dict[str, Path] = {}
+    for text in arguments.inputs:
+        name, equals, file = text.partition("=")
+        if not (equals and file):
+            raise InputError(f"--input {text}", expected="CHANNEL=FILE, e.g. flair=case1/flair.nii.gz")
+        channel = find_channel(bundle.task_id, bundle.channels, name).name
+        if channel in paths:
+            raise InputError(
+                f"channel {channel} is given twice: {paths[channel]} and {file}", expected="one file a channel"
+            )
+        paths[channel] = Path(file)
+    return paths
 
 
-def read_inputs(arguments: argparse.Namespace, bundle: Bundle) -> dict[str, Image]:
-    """The images by channel name; an :class:`InputError` for a channel that is unknown or given twice."""
+def read_inputs(arguments: argparse.Namespace, paths: Mapping[str, Path], bundle: Bundle) -> dict[str, Image]:
+    """The images by channel name."""
     from MedSegEffNetLib.dataset.channels import load_case_images, split_components
     from MedSegEffNetLib.image import read
-    from MedSegEffNetLib.task import find_channel, get_task
+    from MedSegEffNetLib.task import get_task
 
     if arguments.case is not None:
         return load_case_images(arguments.case, get_task(bundle.task_id))
-    if len(arguments.inputs) == 1 and _is_file_alone(arguments.inputs[0]):
-        return split_components(read(arguments.inputs[0]), bundle.channels, arguments.inputs[0])
-    files: dict[str, str] = {}
-    for text in arguments.inputs:
-        name, equals, file = text.partition("=")
-        if not equals:
-            raise InputError(f"--input {text}", expected="CHANNEL=FILE, e.g. flair=case1/flair.nii.gz")
-        channel = find_channel(bundle.task_id, bundle.channels, name).name
-        if channel in files:
-            raise InputError(f"channel {channel} is given twice: {files[channel]} and {file}", expected="one file a channel")
-        files[channel] = file
-    return {channel: read(file) for channel, file in files.items()}
+    if ALL in paths:
+        return split_components(read(paths[ALL]), bundle.channels, str(paths[ALL]))
+    return {channel: read(path) for channel, path in paths.items()}
 
 
-def check_output(path: Path, inputs: Sequence[Path], suffixes: Sequence[str] = ()) -> None:
+def files_read(paths: Iterable[Path], bundle: Bundle) -> list[Path]:
+    """Every file that an output must not replace: the paths, and the images in those that are folders."""
+    from MedSegEffNetLib.dataset.channels import image_files, is_label, match_channels
+    from MedSegEffNetLib.formats import READERS, suffix_of
+
+    found = list(paths)
+    for folder in [path for path in found if path.is_dir()]:
+        images = [path for path in image_files(folder) if not is_label(path)]
+        found += [path for path in images if READERS[suffix_of(path, READERS)] in ("slices", "npy")]
+        with contextlib.suppress(InputError):  # what is missing or ambiguous is told when the folder is read
+            found += match_channels(images, bundle.channels).values()
+    return found
+
+
+def check_output(path: Path, inputs: Sequence[Path] = (), suffixes: Sequence[str] = ()) -> None:
     """Refuse an output that cannot be written, has an unknown suffix, or would replace an input."""
     from MedSegEffNetLib.atomic import check_writable
 
@@ -63,9 +92,7 @@ def check_output(path: Path, inputs: Sequence[Path], suffixes: Sequence[str] = (
     for given in inputs:
         same = os.path.realpath(path) == os.path.realpath(given)
         if same or (path.exists() and given.exists() and os.path.samefile(path, given)):
-            raise InputError(f"output {path} is also an input", expected="a file of its own", hint="choose another name")
+            raise InputError(
+                f"output {path} is also an input", expected="a file of its own", hint="choose another name"
+            )
     check_writable(path)
-
-
-def _is_file_alone(text: str) -> bool:
-    return "=" not in text or Path(text).exists()

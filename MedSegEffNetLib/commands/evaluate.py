@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate and print the table."""
-    from MedSegEffNetLib.evaluation import evaluate, summary_table
+    from MedSegEffNetLib import evaluation
+    from MedSegEffNetLib.commands._inputs import check_output
     from MedSegEffNetLib.inference.options import Options
     from MedSegEffNetLib.job import Job
     from MedSegEffNetLib.models.registry import find
@@ -31,11 +32,24 @@ def run(arguments: argparse.Namespace) -> None:
 
     options = Options(arguments.device, arguments.engine, arguments.flips, arguments.threads)
     bundle = find(arguments.model)
+    data, split, output = arguments.data, arguments.split, arguments.output
+    for name in ("summary.json", "per_case.csv", "report.html"):
+        check_output(output / name)
+    cases = evaluation.cases_of(bundle, data, split)
     request = {name: value for name, value in vars(arguments).items() if name not in ("run", "folder")}
-    job = Job.open(arguments.folder, request)
+    resolved = {"data": data.resolve(), "output": output.resolve(), "model": f"{bundle.name}@{bundle.version}"}
+    job = Job.open(arguments.folder, {**request, **resolved})
     job.listeners.append(ProgressLine())
     with job:
-        summary = evaluate(bundle, arguments.data, arguments.split, arguments.output, options, job)
-        job.finish(output=arguments.output, summary=summary)
-    print(summary_table(summary))
-    print(arguments.output / "report.html")
+        summary = evaluation.evaluate(
+            bundle,
+            cases,
+            output,
+            options,
+            job,
+            title=f"{bundle.name} {bundle.version} on {data.name}, {split}",
+            provenance={"data": data.name, "split": split},
+        )
+        job.finish(output=output.resolve(), summary=summary)
+    print(evaluation.summary_table(summary))
+    print(output / "report.html")

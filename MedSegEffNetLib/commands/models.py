@@ -30,4 +30,6 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         for bundle in [find(arguments.model)] if arguments.model else list_models():
             bundle.verify()
-            print(f"{bundle.name}@{bundle.version}: {len(bundle.info['files'])} files as they were made, no code in weights")
+            print(
+                f"{bundle.name}@{bundle.version}: {len(bundle.info['files'])} files as they were made, no code in weights"
+            )

@@ -1,4 +1,4 @@
-"""What several formats share: bounds on memory, the turn between LPS and RAS, quiet use of ITK."""
+"""What several formats share: bounds on memory, the turn between LPS and RAS, quiet readers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 from MedSegEffNetLib.errors import InputError
 
 # The most that one stored byte can stand for: https://zlib.net/zlib_tech.html gives 1032 for deflate; a bzip2 block of
-# 900 kB shrinks to some 45 bytes at best.
-EXPANSION = {"raw": 1, "gzip": 1032, "bzip2": 25_000}
+# 900 kB shrinks to some 45 bytes at best; the coders of PNG, TIFF and JPEG stay below that.
+EXPANSION = {"raw": 1, "gzip": 1032, "bzip2": 25_000, "picture": 25_000}
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -59,12 +59,8 @@ def check_affine(path: Path, affine: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence what ITK's readers write straight to the process's standard error (Python's own stream is flushed)."""
-    import SimpleITK as sitk
-
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    if sys.stderr is not None:
-        sys.stderr.flush()
+    """Silence what ITK's and Pillow's readers write straight to the process's standard error."""
+    _flush_stderr()
     try:
         kept = os.dup(2)
     except OSError:  # a program without a standard error, such as a windowed one
@@ -75,8 +71,14 @@ def quiet() -> Iterator[None]:
             os.dup2(sink.fileno(), 2)
         yield
     finally:
+        _flush_stderr()
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def _flush_stderr() -> None:
+    if sys.stderr is not None:
+        sys.stderr.flush()
 
 
 def itk_reason(error: RuntimeError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from MedSegEffNetLib.image import Image
 
 _SERIES_DESCRIPTION = "0008|103e"
 _POSITION = "0020|0032"
+_LONG_FORM = set(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+_SHORT_FORM = set(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_IMPLICIT, _DEFLATED, _BIG_ENDIAN = b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.2"
+_PIXELS, _SYNTAX, _ITEMS, _UNDEFINED = (0x7FE0, 0x0010), (0x0002, 0x0010), 0xFFFE, 0xFFFFFFFF
 _UNEVEN = 0.02  # of the distance between slices: beyond this it is worth a note
 
 
@@ -25,6 +30,9 @@ def is_dicom(path: Path) -> bool:
 
 def read(path: Path, labels: bool = False) -> Image:
     """The image in one file. ``labels`` changes nothing here."""
+    if not is_dicom(path):
+        raise damaged(path, "it does not carry DICOM's mark (DICM after 128 bytes)")
+    _check_lengths(path)
     return _read_files(path, [str(path)])
 
 
@@ -36,6 +44,9 @@ def read_folder(folder: Path) -> Image:
     """
     import SimpleITK as sitk
 
+    for file in folder.iterdir():
+        if file.is_file() and is_dicom(file):
+            _check_lengths(file)
     try:
         with quiet():
             series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
@@ -118,6 +129,38 @@ def _check_steps(source: Path, positions: np.ndarray) -> tuple[str, ...]:
         return ()
     apart = f"{steps.min():.2f} to {steps.max():.2f} mm apart"
     return (f"{source.name}: the slices lie {apart}; {mean:.2f} mm is used (is a slice missing?)",)
+
+
+def _check_lengths(path: Path) -> None:
+    """Refuse a file with an element longer than the file, for which GDCM would allocate up to 4 GB.
+
+    Elements up to the pixels are visited in a row (PS3.5, section 7.1); sequences and items of undefined length are
+    entered, and what is no value representation is taken as part of a length, as GDCM does. Big-endian and deflated
+    files are visited as far as their file header.
+    """
+    size, syntax = path.stat().st_size, b""
+    with path.open("rb") as stream:
+        stream.seek(132)
+        while len(start := stream.read(8)) == 8:
+            group, element, vr, short = struct.unpack("<HH2sH", start)
+            if group > 2 and not syntax:
+                raise damaged(path, "its file header does not say how the rest is encoded (transfer syntax)")
+            if group > 2 and syntax in (_DEFLATED, _BIG_ENDIAN):
+                return
+            if group == _ITEMS or (group > 2 and syntax == _IMPLICIT) or vr not in _LONG_FORM | _SHORT_FORM:
+                length = int.from_bytes(start[4:], "little")
+            else:
+                length = int.from_bytes(stream.read(4), "little") if vr in _LONG_FORM else short
+            if length == _UNDEFINED:
+                continue
+            if length > size - stream.tell():
+                raise damaged(path, f"element ({group:04x},{element:04x}) is longer than the file: {length:,} bytes")
+            if (group, element) == _PIXELS:
+                return
+            if (group, element) == _SYNTAX:
+                syntax = stream.read(length).rstrip(b"\0 ")
+            else:
+                stream.seek(length, 1)
 
 
 def _description(files: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """NumPy arrays (.npy): a slice (rows, columns) or (rows, columns, up to 4 channels), else a volume (X, Y, Z[, C]).
 
-An array of three axes is a slice with channels if its last axis has at most 4 entries and the others more. Slices lie as
-pictures do: rows from anterior to posterior. Arrays store no spacing: 1 mm is assumed and said.
+An array of three axes is a slice with channels if its last axis has at most 4 entries and the others more. Slices lie
+as pictures do: rows from anterior to posterior. Arrays store no spacing: 1 mm is assumed and said.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def read(path: Path, labels: bool = False) -> Image:
         picture = array.swapaxes(0, 1)[:, :, None]
         return Image(picture[..., 0] if array.shape[2:] == (1,) else picture, LPS_TO_RAS, note, False)
     if array.ndim in (3, 4):
-        return Image(array, np.eye(4), note, False)
+        return Image(array[..., 0] if array.shape[3:] == (1,) else array, np.eye(4), note, False)
     raise InputError(
         f"{path} holds an array of {array.ndim} axes", expected="a slice (2 axes) or a volume (3, with channels 4)"
     )
@@ -59,8 +59,6 @@ def _load(path: Path) -> np.ndarray:
         raise InputError(
             f"{path} holds an array {array.shape} of type {array.dtype}", expected="integers or real numbers, not empty"
         )
-    if array.ndim == 4 and array.shape[3] == 1:
-        array = array[..., 0]
     if array.dtype == np.bool_:
         return array.view(np.uint8)
     return array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.formats import itk
+from MedSegEffNetLib.formats.common import damaged
 from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.task import Code, Label, Terminology
 
@@ -33,29 +35,34 @@ def write(path: Path, label_map: Image, labels: Sequence[Label]) -> None:
     itk.write_nrrd(path, label_map, fields)
 
 
-def read(path: Path) -> Image:
-    """The label map (X, Y, Z): each segment's voxels with its label value, layers drawn in the order of the segments.
+def read(path: Path, labels: Sequence[Label] = ()) -> Image:
+    """The label map (X, Y, Z), layers drawn in the order of the segments.
 
-    :class:`InputError` where two segments of different layers share a value, so that a label map cannot hold both.
+    Where every segment has the name of one of ``labels``, it gets that label's value: Slicer numbers the segments anew
+    when they overlap or are edited. Otherwise the stored values stay, and two segments of different layers that share
+    one are an :class:`InputError`, since a label map cannot hold both.
     """
     image, fields = itk.read_with_fields(path)
-    if image.array.ndim == 3:
+    segments = _segments(path, fields, image.n_channels)
+    by_name = {label.name.casefold(): label.value for label in labels}
+    if segments and all(segment.name.casefold() in by_name for segment in segments):
+        values = [by_name[segment.name.casefold()] for segment in segments]
+    elif image.array.ndim == 3:
         return image
-    segments = _segments(path, fields)
-    values = [value for _, _, value in segments]
-    if len(set(values)) < len(values):
-        names = ", ".join(f"{name} (layer {layer}, value {value})" for name, layer, value in segments)
+    else:
+        values = [segment.value for segment in segments]
+    if len(set(values)) < len(values) or not values:
+        listed = ", ".join(f"{segment.name} (layer {segment.layer}, value {segment.value})" for segment in segments)
         raise InputError(
-            f"{path} has overlapping segments that share a label value: {names}",
-            expected="a label value of its own for every segment",
-            hint="In Slicer, export the segmentation as a label map (module Segmentations, Export) and use that file.",
+            f"{path} has layers whose segments cannot be told apart by name or value: {listed or 'none is named'}",
+            expected="segments with the names of the task's labels, or each with a label value of its own",
+            hint="In Slicer, give the segments the labels' names, or export the segmentation as a label map.",
         )
-    merged = np.zeros(image.shape, dtype=image.array.dtype, order="F")
-    for name, layer, value in segments:
-        if not 0 <= layer < image.n_channels:
-            raise InputError(f"{path}: segment {name} lies in layer {layer}, but there are {image.n_channels}")
-        merged[image.array[..., layer] == value] = value
-    return image.with_array(merged)
+    layers = image.array if image.array.ndim == 4 else image.array[..., None]
+    merged = np.zeros(image.shape, dtype=np.int16, order="F")
+    for segment, value in zip(segments, values, strict=True):
+        merged[layers[..., segment.layer] == segment.value] = value
+    return image.with_array(merged.astype(np.uint8) if min(values) >= 0 and max(values) <= 255 else merged)
 
 
 def _segment(label: Label, array: np.ndarray) -> dict[str, str]:
@@ -91,17 +98,28 @@ def terminology_entry(terminology: Terminology) -> str:
     )
 
 
-def _segments(path: Path, fields: Mapping[str, str]) -> list[tuple[str, int, int]]:
-    """(name, layer, label value) of every segment in the header."""
+@dataclass(frozen=True)
+class _Stored:
+    """A segment as the header has it."""
+
+    name: str
+    layer: int
+    value: int
+
+
+def _segments(path: Path, fields: Mapping[str, str], n_layers: int) -> list[_Stored]:
+    """The segments in the header, in their order."""
     indices = sorted(int(match[1]) for key in fields if (match := re.fullmatch(r"Segment(\d{1,5})_ID", key)))
-    if not indices:
-        raise InputError(f"{path} has several layers but names no segments", expected="a segmentation saved by Slicer")
     found = []
     for index in indices:
         name = fields.get(f"Segment{index}_Name", f"segment {index}")
         try:
+            # Files from before Slicer 4.11 name neither: there each segment is a layer of its own, of zeros and ones.
             layer = int(fields.get(f"Segment{index}_Layer", index))
-            found.append((name, layer, int(fields.get(f"Segment{index}_LabelValue", 1))))
+            value = int(fields.get(f"Segment{index}_LabelValue", 1))
         except ValueError as error:
-            raise InputError(f"{path}: the layer or label value of segment {name} is no number") from error
+            raise damaged(path, f"the layer or label value of segment {name} is no number") from error
+        if not 0 <= layer < n_layers or abs(value) > 32767:
+            raise damaged(path, f"segment {name} has layer {layer} of {n_layers} and label value {value}")
+        found.append(_Stored(name, layer, value))
     return found

@@ -1,7 +1,7 @@
 """Pictures as slices (PNG, TIFF, WebP, JPEG): one file, a TIFF of several pages, or a folder that makes a volume.
 
-Rows run from anterior to posterior and columns from the patient's right to left, as a radiologist sees an axial slice; a
-folder's slices lie from inferior to superior in natural order of their names. Pictures store no voxel size: 1 mm is
+Rows run from anterior to posterior and columns from the patient's right to left, as a radiologist sees an axial slice;
+a folder's slices lie from inferior to superior in natural order of their names. Pictures store no voxel size: 1 mm is
 assumed and said. Color pictures have three channels, also where all are equal. Files called ``*_mask``, ``*_label`` or
 ``*_seg`` are label maps, not images.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ import numpy as np
 
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.formats.common import LPS_TO_RAS, damaged
+from MedSegEffNetLib.formats.common import LPS_TO_RAS, check_size, damaged, quiet
 from MedSegEffNetLib.image import Image
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def _stack(files: list[Path], source: Path, labels: bool) -> Image:
     planes: list[np.ndarray] = []
     notes = [f"{source.name}: pictures store no voxel size and position; 1 mm and an axial view are assumed"]
     for file in files:
-        for plane, note in _planes(file, labels):
+        for plane, note in _pages(file, labels):
             if planes and (plane.shape != planes[0].shape or plane.dtype != planes[0].dtype):
                 raise InputError(
                     f"{file} is {_kind(plane)}, while the slices before it are {_kind(planes[0])}",
@@ -97,20 +96,17 @@ def _stack(files: list[Path], source: Path, labels: bool) -> Image:
     return Image(array.transpose(axes), LPS_TO_RAS, tuple(notes), spacing_known=False)
 
 
-def _planes(file: Path, labels: bool) -> Iterator[tuple[np.ndarray, str]]:
+def _pages(file: Path, labels: bool) -> list[tuple[np.ndarray, str]]:
     """The pages of a picture file, (y, x) or (y, x, 3), each with a note or an empty string."""
     from PIL import Image as Pillow
     from PIL import ImageSequence
 
     try:
-        with warnings.catch_warnings():
+        with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Pillow.open(file) as picture:
                 pages = ImageSequence.Iterator(picture) if picture.format == "TIFF" else [picture]
-                for page in pages:
-                    if page.width * page.height > _LARGEST:
-                        raise damaged(file, f"its header gives the size {page.width} x {page.height}")
-                    yield _values(page, labels)
+                return [_values(file, page, labels) for page in pages]
     except (InputError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
@@ -118,7 +114,12 @@ def _planes(file: Path, labels: bool) -> Iterator[tuple[np.ndarray, str]]:
         raise damaged(file, "it is no picture" if "cannot identify" in reason else reason) from error
 
 
-def _values(picture: Pillow.Image, labels: bool) -> tuple[np.ndarray, str]:
+def _values(file: Path, picture: Pillow.Image, labels: bool) -> tuple[np.ndarray, str]:
+    """The picture's values, refused by its announced size before they are decoded, and a note."""
+    if picture.width * picture.height > _LARGEST:
+        raise damaged(file, f"its header gives the size {picture.width} x {picture.height}")
+    if file.suffix.lower() != ".webp":  # a blank WebP of any size takes a few bytes
+        check_size(file, picture.size, 1, file.stat().st_size, "picture")
     note = "the pictures' transparency is left out" if picture.mode in ("LA", "PA", "RGBA", "RGBa", "La") else ""
     if picture.mode in ("LA", "La"):
         picture = picture.convert("L")

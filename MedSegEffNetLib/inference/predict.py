@@ -106,7 +106,13 @@ def _run_network(
 def _label_map(maps: np.ndarray, bundle: Bundle, grid: Image) -> np.ndarray:
     info = bundle.info
     return postprocessing.regions_to_label_map(
-        maps, bundle.regions, info["thresholds"], info["activation"], info["nested"], info["postprocessing"], grid.spacing
+        maps,
+        bundle.regions,
+        info["thresholds"],
+        info["activation"],
+        info["nested"],
+        info["postprocessing"],
+        grid.spacing,
     )
 
 

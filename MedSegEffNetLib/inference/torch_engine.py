@@ -35,4 +35,3 @@ class TorchEngine:
             logits = self._module(images)
         result: np.ndarray = logits.float().cpu().numpy()
         return result
-

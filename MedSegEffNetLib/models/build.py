@@ -92,7 +92,9 @@ def publish(model: Path, summary: Mapping[str, Any], measured: Mapping[str, Any]
         shutil.copytree(bundle.folder, temporary)
         metadata = json.loads(json.dumps(bundle.metadata))
         metadata["version"] = version
-        metadata["changelog"] = {version: f"published from a training of {bundle.info['provenance'].get('epochs_trained')} epochs"}
+        metadata["changelog"] = {
+            version: f"published from a training of {bundle.info['provenance'].get('epochs_trained')} epochs"
+        }
         info = metadata[OUR_KEY]
         info["measured"] = dict(measured)
         info["provenance"]["metrics"] = dict(summary)
@@ -113,9 +115,7 @@ def _save_weights(folder: Path, training: FinishedTraining) -> Any:
     from MedSegEffNetLib import networks
 
     network = networks.build(training.network, training.arguments).eval()
-    halved = {
-        key: value.half() if value.is_floating_point() else value for key, value in training.state_dict.items()
-    }
+    halved = {key: value.half() if value.is_floating_point() else value for key, value in training.state_dict.items()}
     torch.save(halved, folder / "models" / "network.pt")
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in halved.items()})
     try:

@@ -186,6 +186,4 @@ def _check_keys(path: Path, info: Any) -> None:
         )
     wrong = [name for name, kind in _REQUIRED.items() if not isinstance(info.get(name), kind)]
     if wrong:
-        raise InputError(
-            f"{path}: missing or of another type: {', '.join(wrong)}", hint="install the model again"
-        )
+        raise InputError(f"{path}: missing or of another type: {', '.join(wrong)}", hint="install the model again")

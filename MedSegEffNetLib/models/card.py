@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-DISCLAIMER = "Research only. Not for clinical use: no part of it is a medical device, and it has not been validated as one."
+DISCLAIMER = (
+    "Research only. Not for clinical use: no part of it is a medical device, and it has not been validated as one."
+)
 
 
 def write_card(info: Mapping[str, Any], version: str, summary: Mapping[str, Any]) -> str:
@@ -38,7 +40,9 @@ def _inputs(info: Mapping[str, Any]) -> str:
     rows = ["| channel | needed | stands in when missing |", "|---|---|---|"]
     for channel in info["inputs"]:
         stand_in = channel["substitute"] or ("zeros" if not channel["required"] else "")
-        rows.append(f"| {channel['name']} ({channel['title']}) | {'yes' if channel['required'] else 'no'} | {stand_in} |")
+        rows.append(
+            f"| {channel['name']} ({channel['title']}) | {'yes' if channel['required'] else 'no'} | {stand_in} |"
+        )
     return "\n".join(rows) + "\n"
 
 
@@ -64,7 +68,9 @@ def _training(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
 def _figures(summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     if not summary:
         best = provenance.get("validation", {})
-        return f"Not evaluated yet. Dice on validation slices during training: {best.get('val_dice', float('nan')):.3f}."
+        return (
+            f"Not evaluated yet. Dice on validation slices during training: {best.get('val_dice', float('nan')):.3f}."
+        )
     parts = []
     for split, regions in summary.items():
         rows = [

@@ -18,7 +18,7 @@ def bars(values: Sequence[tuple[str, float]], title: str, unit: str = "", whole:
     top = whole or max(known, default=1.0) or 1.0
     named = len(values) <= _NAMED
     step, thick = (20, 13) if named else (5, 4)
-    left = min(260, 14 + max((7 * len(name) for name, _ in values), default=0)) if named else 14
+    left = min(300, 14 + max((8 * len(name) for name, _ in values), default=0)) if named else 14
     width, length, head = left + 560, 470, 24
     height = head + step * len(values) + 6
     lines = [
@@ -28,26 +28,38 @@ def bars(values: Sequence[tuple[str, float]], title: str, unit: str = "", whole:
     for part in range(5):
         x, mark = left + length * part / 4, top * part / 4
         lines.append(f'<line class="rule" x1="{x:.1f}" y1="{head - 6}" x2="{x:.1f}" y2="{height - 4}"/>')
-        lines.append(f'<text class="soft" x="{x:.1f}" y="{head - 10}" text-anchor="middle">{mark:.3g}{escape(unit)}</text>')
+        lines.append(
+            f'<text class="soft" x="{x:.1f}" y="{head - 10}" text-anchor="middle">{mark:.3g}{escape(unit)}</text>'
+        )
     for row, (name, value) in enumerate(values):
-        lines += _bar(name, value, unit, head + row * step, left, length / top, thick, named)
+        lines.append(_bar(name, value, unit, head + row * step, left, length / top, thick))
     if known:
         middle = (known[(len(known) - 1) // 2] + known[len(known) // 2]) / 2
         x = left + length * min(middle, top) / top
         lines.append(f'<line class="middle" x1="{x:.1f}" y1="{head - 6}" x2="{x:.1f}" y2="{height - 4}"/>')
+    if named:
+        for row, (name, value) in enumerate(values):
+            lines += _names(name, value, unit, head + row * step + thick - 2, left, length / top)
     return "\n".join([*lines, "</svg>"])
 
 
-def _bar(name: str, value: float, unit: str, y: int, left: int, scale: float, thick: int, named: bool) -> list[str]:
-    written = f"{value:.3f}{unit}" if math.isfinite(value) else "undefined"
+def _bar(name: str, value: float, unit: str, y: int, left: int, scale: float, thick: int) -> str:
     length = value * scale if math.isfinite(value) else 0.0
-    lines = [
+    return (
         f'<rect class="bar" x="{left}" y="{y}" width="{length:.1f}" height="{thick}">'
-        f"<title>{escape(name)}: {written}</title></rect>"
+        f"<title>{escape(name)}: {_written(value, unit)}</title></rect>"
+    )
+
+
+def _names(name: str, value: float, unit: str, baseline: int, left: int, scale: float) -> list[str]:
+    """The case's name before its bar and the value behind it."""
+    short = name if len(name) <= 35 else name[:34] + "…"
+    end = left + (value * scale if math.isfinite(value) else 0.0)
+    return [
+        f'<text x="{left - 8}" y="{baseline}" text-anchor="end">{escape(short)}</text>',
+        f'<text class="soft" x="{end + 6:.1f}" y="{baseline}">{_written(value, unit)}</text>',
     ]
-    if named:
-        short = name if len(name) <= 35 else name[:34] + "…"
-        baseline = y + thick - 2
-        lines.append(f'<text x="{left - 8}" y="{baseline}" text-anchor="end">{escape(short)}</text>')
-        lines.append(f'<text class="soft" x="{left + length + 6:.1f}" y="{baseline}">{written}</text>')
-    return lines
+
+
+def _written(value: float, unit: str) -> str:
+    return f"{value:.3f}{unit}" if math.isfinite(value) else "undefined"

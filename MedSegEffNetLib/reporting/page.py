@@ -11,7 +11,9 @@ from typing import Any
 
 from MedSegEffNetLib.task import Color
 
-NOT_CLINICAL = "For research only. Not for clinical use: not a medical device, and no basis for a diagnosis or treatment."
+NOT_CLINICAL = (
+    "For research only. Not for clinical use: not a medical device, and no basis for a diagnosis or treatment."
+)
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1d2530; --soft: #5b6776; --paper: #fff; --panel: #f4f6f8; --line: #d9dfe5;
@@ -34,22 +36,24 @@ p, ul { margin: .5rem 0; max-width: 48rem; }
 .warnings strong { display: block; }
 .warnings ul { margin: .2rem 0; padding-left: 1.2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .6rem 0; }
-th, td { padding: .32rem .8rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th, td { padding: .32rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { font-weight: 600; background: var(--panel); }
 th:first-child, td:first-child, .text { text-align: left; }
 .facts td { white-space: normal; text-align: left; overflow-wrap: anywhere; }
 .facts th { text-align: left; vertical-align: top; }
 .wide { overflow-x: auto; }
 .swatch { display: inline-block; width: .95em; height: .95em; border-radius: 3px; margin-right: .55em;
-  vertical-align: -.1em; border: 1px solid rgba(128,128,128,.6); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-.figures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--least)), 1fr)); align-items: start; }
+  vertical-align: -.1em; border: 1px solid rgba(128,128,128,.6); print-color-adjust: exact;
+  -webkit-print-color-adjust: exact; }
+.figures { display: grid; gap: 1rem; align-items: start;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, var(--least)), 1fr)); }
 figure { margin: 0; break-inside: avoid; }
-figure img { display: block; width: 100%; max-width: var(--most, 100%); height: auto; background: #000; border-radius: 4px; }
+figure img { display: block; width: 100%; height: auto; background: #000; border-radius: 4px; }
 figcaption { font-size: .86rem; margin-top: .3rem; }
-.legend span { margin-right: 1.4rem; white-space: nowrap; }
+.legend > span { margin-right: 1.4rem; white-space: nowrap; }
 svg { max-width: 100%; height: auto; }
 svg text { fill: var(--ink); font: 12px system-ui, "Segoe UI", Roboto, Arial, sans-serif; }
-svg .soft { fill: var(--soft); }
+svg .soft { fill: var(--soft); paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
 svg .bar { fill: var(--accent); }
 svg .rule { stroke: var(--line); }
 svg .middle { stroke: var(--ink); stroke-dasharray: 4 3; }
@@ -89,18 +93,24 @@ def section(heading: str, *parts: str) -> str:
     return f"<section><h2>{escape(heading)}</h2>\n{content}\n</section>" if content else ""
 
 
+def heading(text: str) -> str:
+    """A heading within a section."""
+    return f"<h3>{escape(text)}</h3>"
+
+
 def paragraph(text: str, kind: str = "") -> str:
     """A paragraph, with the style's class ``kind``, e.g. ``note``."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], colors: Sequence[Color] = ()) -> str:
-    """A table; the first column is text, the others are numbers. ``colors`` puts a swatch before each row's first cell."""
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], colors: Sequence[Color | None] = ()) -> str:
+    """A table; the first column is text, the others numbers. ``colors`` puts a swatch before a row's first cell."""
     lines = ["<tr>" + "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header) + "</tr>"]
-    for number, row in enumerate(rows):
+    for place, row in enumerate(rows):
         cells = [escape(cell) for cell in row]
-        if colors:
-            cells[0] = swatch(colors[number]) + cells[0]
+        color = colors[place] if colors else None
+        if color is not None:
+            cells[0] = swatch(color) + cells[0]
         lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
 
@@ -119,17 +129,20 @@ def facts(values: Mapping[str, Any]) -> str:
 def figure(png: bytes, alt: str, caption: str) -> str:
     """A picture inside the page with its alternative text and caption."""
     data = base64.b64encode(png).decode("ascii")
-    return f'<figure><img src="data:image/png;base64,{data}" alt="{escape(alt)}"><figcaption>{escape(caption)}</figcaption></figure>'
+    picture = f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}">'
+    return f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def figures(items: Iterable[str], least_width: str, most_width: str = "100%") -> str:
+def figures(items: Iterable[str], least_width: str) -> str:
     """Figures side by side, as many in a row as fit with ``least_width`` (a CSS length) each."""
-    return f'<div class="figures" style="--least: {least_width}; --most: {most_width}">\n' + "\n".join(items) + "\n</div>"
+    return f'<div class="figures" style="--least: {least_width}">\n' + "\n".join(items) + "\n</div>"
 
 
 def legend(names: Mapping[str, Color]) -> str:
     """Names with their colors in a line."""
-    return '<p class="legend">' + "".join(f"<span>{swatch(c)}{escape(name)}</span> " for name, c in names.items()) + "</p>"
+    return (
+        '<p class="legend">' + "".join(f"<span>{swatch(c)}{escape(name)}</span> " for name, c in names.items()) + "</p>"
+    )
 
 
 def swatch(color: Color) -> str:
@@ -139,7 +152,11 @@ def swatch(color: Color) -> str:
 
 def details(summary: str, *parts: str, is_open: bool = False) -> str:
     """Parts that can be folded away."""
-    return f"<details{' open' if is_open else ''}><summary>{escape(summary)}</summary>\n" + "\n".join(parts) + "\n</details>"
+    return (
+        f"<details{' open' if is_open else ''}><summary>{escape(summary)}</summary>\n"
+        + "\n".join(parts)
+        + "\n</details>"
+    )
 
 
 def markdown(text: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from MedSegEffNetLib.geometry import axes_towards, turn
+from MedSegEffNetLib.geometry import Box, axes_towards, bounding_box, turn
 from MedSegEffNetLib.image import Image, resample, same_grid
 from MedSegEffNetLib.task import Label
 
@@ -23,6 +23,8 @@ View = Literal["axial", "coronal", "sagittal"]
 VIEWS: tuple[View, ...] = ("axial", "coronal", "sagittal")
 _NORMAL = {"axial": 2, "coronal": 1, "sagittal": 0}  # the axis that a view looks along
 _LETTERS = {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}  # left, right, top, bottom
+_MARGIN = 0.06  # of an axis: dark border left around what is shown
+_SCALE_BARS = (100, 50, 20, 10, 5, 2, 1)  # mm
 _LEAST_HEIGHT = 0.5  # of the width: how far views across slices of unknown distance are stretched
 
 
@@ -38,6 +40,7 @@ class Scene:
     spacing : mm along the three display axes.
     spacing_known : whether the file stores its geometry; otherwise no orientation letters are drawn.
     mirrored : whether slice numbers along each display axis run against the file's.
+    box : the part worth showing; pictures are cut to it, slices keep their numbers.
     """
 
     channels: Mapping[str, np.ndarray]
@@ -46,6 +49,7 @@ class Scene:
     spacing: tuple[float, float, float]
     spacing_known: bool
     mirrored: tuple[bool, ...]
+    box: Box
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -66,10 +70,11 @@ class Scene:
     def height_scale(self, view: View) -> float:
         """Height of a voxel by its width in the pictures of ``view``: true to scale where the spacing is known."""
         across, up = (axis for axis in range(3) if axis != _NORMAL[view])
-        scale = self.spacing[up] / self.spacing[across]
+        scale: float = self.spacing[up] / self.spacing[across]
         if self.spacing_known or view == "axial":
             return scale
-        return max(scale, _LEAST_HEIGHT * self.shape[across] / self.shape[up])
+        length = [int(part.stop - part.start) for part in self.box]
+        return max(scale, _LEAST_HEIGHT * length[across] / length[up])
 
     def slice_name(self, view: View, index: int) -> str:
         """The number of a slice as the file counts it, from 1."""
@@ -78,7 +83,7 @@ class Scene:
         return f"slice {number} of {self.shape[axis]}"
 
 
-def make_scene(channels: Mapping[str, Image], label_maps: Mapping[str, Image], spacing_known: bool) -> Scene:
+def make_scene(channels: Mapping[str, Image], label_maps: Mapping[str, Image]) -> Scene:
     """Turn images and label maps (of one grid) to the nearest display axes. Channels on another grid are resampled.
 
     ``ValueError`` for an image with several channels.
@@ -87,7 +92,8 @@ def make_scene(channels: Mapping[str, Image], label_maps: Mapping[str, Image], s
     order, flips = axes_towards(like.affine, "LPS")
 
     def turned(array: np.ndarray) -> np.ndarray:
-        return turn(array[np.newaxis], order, flips)[0]
+        view: np.ndarray = turn(array[np.newaxis], order, flips)[0]
+        return view
 
     arrays = {}
     for name, image in channels.items():
@@ -95,19 +101,35 @@ def make_scene(channels: Mapping[str, Image], label_maps: Mapping[str, Image], s
             raise ValueError(f"channel {name} of a report must be (X, Y, Z), not {image.array.shape}")
         on_grid = image if same_grid(image, like) else resample(image, like)
         arrays[name] = turned(on_grid.array.reshape(on_grid.shape))
+    maps = {name: turned(label_map.array) for name, label_map in label_maps.items()}
+    windows = {name: intensity_window(array) for name, array in arrays.items()}
     x, y, z = (like.spacing[axis] for axis in order)
     return Scene(
         channels=arrays,
-        windows={name: intensity_window(array) for name, array in arrays.items()},
-        label_maps={name: turned(label_map.array) for name, label_map in label_maps.items()},
+        windows=windows,
+        label_maps=maps,
         spacing=(x, y, z),
-        spacing_known=spacing_known,
+        spacing_known=like.spacing_known,
         mirrored=flips,
+        box=_worth_showing(arrays, windows, maps),
     )
 
 
+def _worth_showing(
+    channels: Mapping[str, np.ndarray], windows: Mapping[str, tuple[float, float]], maps: Mapping[str, np.ndarray]
+) -> Box:
+    """The box, with a margin, around all labels and whatever is brighter than the darkest twentieth of a window."""
+    shown = np.zeros(next(iter(maps.values())).shape, dtype=bool)
+    for name, array in channels.items():
+        low, high = windows[name]
+        shown |= array > low + 0.05 * (high - low)
+    for label_map in maps.values():
+        shown |= label_map > 0
+    return bounding_box(shown, [round(_MARGIN * length) for length in shown.shape])
+
+
 def intensity_window(array: np.ndarray) -> tuple[float, float]:
-    """Percentiles 1 and 99.5 of the finite values above the smallest one, which is air or what was cut away."""
+    """Percentiles 1 and 99 of the finite values above the smallest one, which is air or what was cut away."""
     sample = array[tuple(slice(None, None, 2 if length > 64 else 1) for length in array.shape)]
     values = sample[np.isfinite(sample)].astype(np.float32)
     if not values.size:
@@ -115,7 +137,7 @@ def intensity_window(array: np.ndarray) -> tuple[float, float]:
     above = values[values > values.min()]
     if not above.size:
         return float(values.min()), float(values.min()) + 1
-    low, high = np.percentile(above, (1, 99.5))
+    low, high = np.percentile(above, (1, 99))
     return float(low), float(max(high, low + 1e-6 * max(1.0, abs(float(low)))))
 
 
@@ -127,9 +149,13 @@ def largest_slice(label_map: np.ndarray, view: View) -> int:
 
 
 def labeled_slices(label_map: np.ndarray, view: View, at_most: int) -> list[int]:
-    """Up to ``at_most`` slice indices, evenly spread from the first labeled slice to the last; all if none is labeled."""
+    """Up to ``at_most`` slice indices, evenly spread over the labeled part; over the whole if nothing is labeled.
+
+    The labeled part begins and ends with a slice whose labeled area is at least a twentieth of the largest.
+    """
     axis = _NORMAL[view]
-    labeled = np.flatnonzero(label_map.any(axis=tuple(other for other in range(3) if other != axis)))
+    areas = np.count_nonzero(label_map, axis=tuple(other for other in range(3) if other != axis))
+    labeled = np.flatnonzero(areas >= max(1, areas.max() / 20))
     first, last = (int(labeled[0]), int(labeled[-1])) if labeled.size else (0, label_map.shape[axis] - 1)
     return sorted({round(index) for index in np.linspace(first, last, min(at_most, last - first + 1))})
 
@@ -141,10 +167,10 @@ def clearest_channel(scene: Scene, name: str) -> str:
     """
     view = scene.main_view()
     index = largest_slice(scene.label_maps[name], view)
-    inside = _plane(scene.label_maps[name], view, index) > 0
+    inside = _plane(scene, scene.label_maps[name], view, index) > 0
 
     def contrast(channel: str) -> float:
-        plane = np.nan_to_num(_plane(scene.channels[channel], view, index).astype(np.float32))
+        plane = np.nan_to_num(_plane(scene, scene.channels[channel], view, index).astype(np.float32))
         tissue = (plane > scene.windows[channel][0]) & ~inside
         if not inside.any() or not tissue.any():
             return 0.0
@@ -154,10 +180,17 @@ def clearest_channel(scene: Scene, name: str) -> str:
 
 
 def draw(
-    scene: Scene, channel: str, view: View, index: int, *, contours: str = "", labels: Sequence[Label] = (), size: int = 480
+    scene: Scene,
+    channel: str,
+    view: View,
+    index: int,
+    *,
+    contours: str = "",
+    labels: Sequence[Label] = (),
+    size: int = 480,
 ) -> Pillow.Image:
     """One slice (RGB, longest side ``size`` pixels), with the contours of the label map named by ``contours``."""
-    plane = np.nan_to_num(_plane(scene.channels[channel], view, index).astype(np.float32))
+    plane = np.nan_to_num(_plane(scene, scene.channels[channel], view, index).astype(np.float32))
     low, high = scene.windows[channel]
     gray = np.clip((plane - low) / (high - low) * 255, 0, 255).astype(np.uint8)
     height, width = gray.shape[0] * scene.height_scale(view), gray.shape[1]
@@ -165,24 +198,47 @@ def draw(
     target = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = np.asarray(Pillow.fromarray(gray).resize(target, Pillow.Resampling.BICUBIC).convert("RGB")).copy()
     if contours:
-        _draw_contours(picture, _plane(scene.label_maps[contours], view, index), labels, max(1, round(size / 260)))
+        _draw_contours(
+            picture, _plane(scene, scene.label_maps[contours], view, index), labels, max(1, round(size / 200))
+        )
     drawn = Pillow.fromarray(picture)
     if scene.spacing_known:
         _draw_letters(drawn, _LETTERS[view])
+        _draw_scale(drawn, scene.spacing[1 if view == "sagittal" else 0] / scale)
     return drawn
 
 
 def png(picture: Pillow.Image) -> bytes:
     """The picture as a PNG file."""
     stream = io.BytesIO()
-    picture.save(stream, format="PNG", optimize=True)
+    picture.save(stream, format="PNG")
     return stream.getvalue()
 
 
-def _plane(array: np.ndarray, view: View, index: int) -> np.ndarray:
-    """The slice (rows, columns) of an array on display axes, as it is seen."""
-    plane = array.take(index, axis=_NORMAL[view]).T
+def _plane(scene: Scene, array: np.ndarray, view: View, index: int) -> np.ndarray:
+    """The slice (rows, columns) of an array on display axes, cut to the scene's box, as it is seen."""
+    box: list[slice | int] = [*scene.box]
+    box[_NORMAL[view]] = index
+    plane = array[tuple(box)].T
     return plane if view == "axial" else plane[::-1]
+
+
+def _draw_scale(picture: Pillow.Image, mm_per_pixel: float) -> None:
+    """Draw a bar of a round number of mm, at most a quarter of the picture, in the lower right corner."""
+    width, height = picture.size
+    fitting = [mm for mm in _SCALE_BARS if mm / mm_per_pixel <= width / 4]
+    if not fitting or min(picture.size) < 160:
+        return
+    pixels = max(11, max(picture.size) // 34)
+    right, bottom = width - pixels // 2, height - pixels // 2
+    left = right - round(fitting[0] / mm_per_pixel)
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((left - 1, bottom - 4, right + 1, bottom), fill=(0, 0, 0))
+    pen.rectangle((left, bottom - 3, right, bottom - 1), fill=(255, 255, 255))
+    font, white, black = ImageFont.load_default(pixels), (255, 255, 255), (0, 0, 0)
+    pen.text(
+        (right, bottom - 7), f"{fitting[0]} mm", font=font, fill=white, anchor="rb", stroke_width=2, stroke_fill=black
+    )
 
 
 def _draw_contours(picture: np.ndarray, label_plane: np.ndarray, labels: Sequence[Label], width: int) -> None:
@@ -200,7 +256,7 @@ def _draw_contours(picture: np.ndarray, label_plane: np.ndarray, labels: Sequenc
 
 
 def _grown(mask: np.ndarray, steps: int) -> np.ndarray:
-    """``mask`` (rows, columns) with ``steps`` layers of neighbors; in turn over edges and corners, so that it is round."""
+    """``mask`` (rows, columns) with ``steps`` layers of neighbors, in turn over edges and corners for a round shape."""
     for step in range(steps):
         padded = np.pad(mask, 1)
         grown = padded[1:-1, :-2] | padded[1:-1, 2:] | mask

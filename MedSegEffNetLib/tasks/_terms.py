@@ -18,7 +18,19 @@ T1 = Channel("t1", "T1", ("t1n", "t1w", "t1 pre", "t1pre", "t1 weighted", "t1_na
 T1CE = Channel(
     "t1ce",
     "T1 post-contrast",
-    ("t1c", "t1gd", "t1ce", "t1post", "t1 post", "t1 gd", "t1 ce", "t1cw", "t1 contrast", "post contrast", "postcontrast"),
+    (
+        "t1c",
+        "t1gd",
+        "t1ce",
+        "t1post",
+        "t1 post",
+        "t1 gd",
+        "t1 ce",
+        "t1cw",
+        "t1 contrast",
+        "post contrast",
+        "postcontrast",
+    ),
 )
 T2 = Channel("t2", "T2", ("t2w", "t2 weighted"))
 FLAIR = Channel("flair", "FLAIR", ("t2f", "fla", "t2flair", "t2 flair", "flr", "dark fluid"))

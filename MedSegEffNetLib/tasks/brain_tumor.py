@@ -52,6 +52,9 @@ TASK = SegmentationTask(
     metrics=("dice", "iou", "sensitivity", "specificity", "precision", "f1", "hd95"),
     citations=(
         Citation("Master thesis, University of Bejaia, 2020."),
-        Citation("Messaoudi et al.: Efficient embedding network for 3D brain tumor segmentation.", "https://arxiv.org/abs/2011.11052"),
+        Citation(
+            "Messaoudi et al.: Efficient embedding network for 3D brain tumor segmentation.",
+            "https://arxiv.org/abs/2011.11052",
+        ),
     ),
 )

@@ -47,6 +47,9 @@ TASK = SegmentationTask(
     metrics=("dice", "iou", "accuracy", "sensitivity", "specificity", "precision", "f1", "hd95"),
     citations=(
         Citation("Master thesis, University of Biskra, 2021."),
-        Citation("Ma et al.: COVID-19 CT Lung and Infection Segmentation Dataset, 2020.", "https://zenodo.org/records/3757476"),
+        Citation(
+            "Ma et al.: COVID-19 CT Lung and Infection Segmentation Dataset, 2020.",
+            "https://zenodo.org/records/3757476",
+        ),
     ),
 )

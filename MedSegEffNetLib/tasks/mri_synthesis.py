@@ -32,6 +32,9 @@ TASK = SynthesisTask(
     metrics=("nmae", "psnr", "ssim", "vif", "niqe"),
     citations=(
         Citation("Internship reports, XLIM laboratory, University of Poitiers, 2022."),
-        Citation("Dai et al.: Multimodal MRI synthesis using unified generative adversarial networks. Medical Physics 47, 2020.", "https://doi.org/10.1002/mp.14539"),
+        Citation(
+            "Dai et al.: Multimodal MRI synthesis using unified generative adversarial networks. Medical Physics 47, 2020.",
+            "https://doi.org/10.1002/mp.14539",
+        ),
     ),
 )

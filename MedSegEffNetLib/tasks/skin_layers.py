@@ -12,7 +12,9 @@ TASK = SegmentationTask(
     dimensions=2,
     channels=(Channel("t2", "T2", ("mri", "mr", "t2map", "image", "echo")),),
     labels=(
-        Label(1, "stratum corneum", (250, 210, 80), Terminology(TISSUE, Code("SCT", "36696005", "Stratum corneum"), _HEEL)),
+        Label(
+            1, "stratum corneum", (250, 210, 80), Terminology(TISSUE, Code("SCT", "36696005", "Stratum corneum"), _HEEL)
+        ),
         Label(2, "epidermis", (230, 120, 70), Terminology(TISSUE, Code("SCT", "55988001", "Epidermis"), _HEEL)),
         Label(3, "dermis", (190, 70, 110), Terminology(TISSUE, Code("SCT", "53534000", "Dermis"), _HEEL)),
         Label(

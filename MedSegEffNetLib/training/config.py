@@ -90,9 +90,12 @@ class Recipe:
         unknown = set(settings) - known
         if unknown:
             raise InputError(
-                f"a training has no setting '{', '.join(sorted(unknown))}'", expected="one of " + ", ".join(sorted(known))
+                f"a training has no setting '{', '.join(sorted(unknown))}'",
+                expected="one of " + ", ".join(sorted(known)),
             )
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
+        }
         try:
             return cls(**values)
         except (TypeError, ValueError) as error:

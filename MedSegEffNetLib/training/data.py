@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.preprocessing import Pipeline, Volume, stack
+from MedSegEffNetLib.geometry import Volume
+from MedSegEffNetLib.preprocessing import Pipeline, stack
 from MedSegEffNetLib.task import Channel, SegmentationTask
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ class Slices:
     def has_region(self) -> np.ndarray:
         """Which slices ``(Z,)`` hold any region."""
         first = 1 if len(self.targets) and self.targets.shape[1] > 1 and self._exclusive() else 0
-        present: np.ndarray = self.targets[:, first:].reshape(len(self.targets), -1).any(axis=1)
-        return present
+        return self.targets[:, first:].any(axis=(1, 2, 3))
 
     def _exclusive(self) -> bool:
         return bool((self.targets.sum(axis=1) == 1).all())
@@ -57,7 +57,7 @@ def to_slices(case_id: str, volume: Volume, task: SegmentationTask, pipeline: Pi
     prepared, _ = pipeline.apply(volume)
     if prepared.label is None:
         raise InputError(f"case {case_id} has no label map", hint="training needs a label map for every case")
-    regions = [np.isin(prepared.label, region.labels) for region in task.regions]
+    regions: list[np.ndarray] = [np.isin(prepared.label, region.labels) for region in task.regions]
     if task.activation == "softmax":
         regions.insert(0, ~np.logical_or.reduce(regions))
     images = prepared.array.transpose(3, 0, 2, 1).astype(np.float16)

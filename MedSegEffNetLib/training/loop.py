@@ -211,9 +211,7 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         "adamw": torch.optim.AdamW,
         "sgd": lambda parameters, **rest: torch.optim.SGD(parameters, momentum=0.9, nesterov=True, **rest),
     }
-    return builders[recipe.optimizer](
-        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-    )
+    return builders[recipe.optimizer](network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
 
 def _raise_background(targets: Tensor, alpha: float, generator: torch.Generator) -> Tensor:

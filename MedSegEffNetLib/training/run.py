@@ -24,7 +24,7 @@ from MedSegEffNetLib.models.build import FinishedTraining, build_bundle
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.registry import find
 from MedSegEffNetLib.preprocessing import Pipeline
-from MedSegEffNetLib.task import SegmentationTask, Step, get_task
+from MedSegEffNetLib.task import SegmentationTask, Step, get_segmentation_task
 from MedSegEffNetLib.training import checkpoint
 from MedSegEffNetLib.training.config import Recipe
 from MedSegEffNetLib.training.data import Slices, load_volume, to_slices
@@ -112,9 +112,7 @@ def resolve(
     task_id: str, data: Path, *, network: str | None, parent: str | None, settings: Mapping[str, str]
 ) -> Request:
     """The request with every default filled in; an :class:`InputError` says what does not fit."""
-    task = get_task(task_id)
-    if task.kind != "segmentation":
-        raise InputError(f"{task_id} is a {task.kind} task", expected="a segmentation task", hint="see `medsegeffnet tasks`")
+    task = get_segmentation_task(task_id)
     bundle = find(parent) if parent else None
     if bundle and bundle.task_id != task.id:
         raise InputError(

@@ -24,12 +24,19 @@ def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path):
     assert os.listdir(target.parent) == ["scan.seg.nrrd"]
 
 
+def write_and_fail(target: Path, error: Exception, folder: bool = False) -> None:
+    with atomic.replacing(target) as temporary:
+        if folder:
+            temporary.mkdir()
+        (temporary / "file" if folder else temporary).write_text("half", encoding="utf-8")
+        raise error
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path):
     target = tmp_path / "a.json"
     atomic.write_json(target, {"old": "é"})
-    with pytest.raises(KeyError), atomic.replacing(target) as temporary:
-        temporary.write_text("half", encoding="utf-8")
-        raise KeyError("stop")
+    with pytest.raises(KeyError):
+        write_and_fail(target, KeyError("stop"))
     assert json.loads(target.read_text(encoding="utf-8")) == {"old": "é"}
     assert os.listdir(tmp_path) == ["a.json"]
 
@@ -39,20 +46,18 @@ def test_a_folder_is_made_at_once_and_removed_after_a_failure(tmp_path: Path):
         temporary.mkdir()
         (temporary / "file").touch()
     assert (tmp_path / "bundle" / "file").exists()
-    with pytest.raises(KeyError), atomic.replacing(tmp_path / "other") as temporary:
-        temporary.mkdir()
-        (temporary / "file").touch()
-        raise KeyError("stop")
+    with pytest.raises(KeyError):
+        write_and_fail(tmp_path / "other", KeyError("stop"), folder=True)
     assert os.listdir(tmp_path) == ["bundle"]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
 def test_a_full_or_broken_disk_is_explained(tmp_path: Path, code: int):
-    with pytest.raises(MedSegEffNetError) as caught, atomic.replacing(tmp_path / "out.nii.gz") as temporary:
-        temporary.touch()
-        raise OSError(code, os.strerror(code))
+    with pytest.raises(MedSegEffNetError) as caught:
+        write_and_fail(tmp_path / "out.nii.gz", OSError(code, os.strerror(code)))
     assert caught.value.exit_code == 1
-    assert "out.nii.gz" in caught.value.found and caught.value.hint
+    assert "out.nii.gz" in caught.value.found
+    assert caught.value.hint
     assert not os.listdir(tmp_path)
 
 

@@ -37,7 +37,8 @@ def test_an_oblique_volume_comes_back_on_its_own_grid(tmp_path: Path, suffix: st
     assert again.array.dtype == array.dtype
     assert np.array_equal(again.array, array)
     assert image.same_grid(original, again)
-    assert again.spacing_known and not again.notes
+    assert again.spacing_known
+    assert not again.notes
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha", ".mhd", ".npy"])
@@ -98,9 +99,10 @@ def test_values_that_are_no_numbers_are_counted():
 def test_grids_are_the_same_up_to_rounding():
     a = Image(np.zeros((200, 200, 100), np.uint8), oblique())
     rounded = Image(a.array, a.affine.astype(np.float32))
-    shifted = Image(a.array, a.affine + np.eye(4)[:, [3]] * [0, 0, 0, 1] + [[0, 0, 0, 0.01]] * 3 + [[0] * 4])
+    shifted = a.affine.copy()
+    shifted[0, 3] += 0.01
     assert image.same_grid(a, rounded)
-    assert not image.same_grid(a, shifted)
+    assert not image.same_grid(a, Image(a.array, shifted))
     assert not image.same_grid(a, Image(a.array[:-1], a.affine))
 
 
@@ -131,7 +133,8 @@ def test_outside_of_the_image_lies_air_or_background():
     like = Image(np.zeros((2, 2, 2)), far)
     assert (image.resample(ct, like).array == -1000).all()
     nearest = image.resample(Image(np.ones((3, 3, 3), bool), np.eye(4)), like, nearest=True)
-    assert nearest.array.dtype == bool and not nearest.array.any()
+    assert nearest.array.dtype == bool
+    assert not nearest.array.any()
 
 
 @pytest.mark.parametrize(
@@ -144,7 +147,7 @@ def test_outside_of_the_image_lies_air_or_background():
         ("text.mha", b"hello world", "voxels"),
         ("text.png", b"hello world", "no picture"),
         ("text.npy", b"hello world", "cannot be read"),
-        ("text.dcm", b"hello world", "cannot be read"),
+        ("text.dcm", b"hello world", "DICM"),
         ("notes.txt", b"hello world", "no image of a known kind"),
         ("arrays.npz", b"PK", "no image of a known kind"),
     ],
@@ -154,7 +157,8 @@ def test_what_is_no_image_is_refused_with_its_name(tmp_path: Path, capfd, name: 
     for reader in (image.read, image.read_label_map):
         with pytest.raises(InputError) as caught:
             reader(tmp_path / name)
-        assert name in caught.value.found and expected in str(caught.value)
+        assert name in caught.value.found
+        assert expected in str(caught.value)
         assert caught.value.expected
     assert capfd.readouterr() == ("", "")
 
@@ -165,7 +169,7 @@ def test_a_missing_file_and_an_empty_folder_are_refused(tmp_path: Path):
     with pytest.raises(InputError, match="neither slices"):
         image.read(tmp_path)
     image.write(tmp_path / "a.nii.gz", Image(np.zeros((2, 2, 2)), np.eye(4)))
-    with pytest.raises(InputError, match="a.nii.gz"):
+    with pytest.raises(InputError, match=r"a\.nii\.gz"):
         image.read(tmp_path)
 
 

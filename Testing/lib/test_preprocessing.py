@@ -152,7 +152,11 @@ def test_n4_flattens_a_bias_field_and_is_computed_once(tmp_path, monkeypatch):
 
 
 def test_stacking_follows_the_tasks_order_and_substitutes_a_missing_channel():
-    channels = (Channel("t1", "T1", required=False, substitute="flair"), Channel("flair", "FLAIR"), Channel("t2", "T2", required=False))
+    channels = (
+        Channel("t1", "T1", required=False, substitute="flair"),
+        Channel("flair", "FLAIR"),
+        Channel("t2", "T2", required=False),
+    )
     flair = Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.eye(4))
     volume = stack({"flair": flair}, channels)
     assert volume.array.dtype == np.float32

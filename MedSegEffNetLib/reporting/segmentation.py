@@ -1,0 +1,183 @@
+"""The report of one segmented case."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from MedSegEffNetLib import atomic
+from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.reporting import page, pictures
+from MedSegEffNetLib.reporting.pictures import Scene, View
+from MedSegEffNetLib.task import Label, Region
+
+_STRIP = 8  # slices shown across the segmented part
+_UNPLACED = {
+    "axial": "in the plane of the slices",
+    "coronal": "across the slices, along the rows",
+    "sagittal": "across the slices, along the columns",
+}
+_UNKNOWN = (
+    "The files store no voxel size and no directions: which side is left is not known, and views across the slices "
+    "are not to scale."
+)
+Pictures = list[tuple[str, bytes, str, str]]  # file name, PNG, alternative text, caption
+
+
+def write_segmentation_report(
+    path: str | Path,
+    *,
+    title: str,
+    channels: Mapping[str, Image],
+    label_map: Image,
+    labels: Sequence[Label],
+    volumes_ml: Mapping[str, float],
+    regions: Sequence[Region] = (),
+    model: str = "",
+    card: str = "",
+    warnings: Sequence[str] = (),
+    measured: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    main_channel: str = "",
+) -> None:
+    """Write one self-contained HTML page about ``label_map``; its pictures are also in ``<name>_pictures`` beside it.
+
+    Parameters
+    ----------
+    channels : images (X, Y, Z) by the name to be shown; those on another grid than ``label_map`` are resampled to it.
+    label_map : integers (X, Y, Z) with the values of ``labels``. Where its spacing is not known, voxels are counted instead
+        of mL, and no orientation letters are drawn.
+    volumes_ml : volume of each label in mL, by its name.
+    regions : sets of labels whose volumes are listed too.
+    model : name and version.
+    card : the part of the model card to show, Markdown.
+    warnings : sentences shown at the top.
+    measured, provenance : names and values, e.g. ``{"seconds": 3.1}``, ``{"created": "2026-01-31"}``.
+    main_channel : channel under the contours; by default the one in which the labeled part stands out most.
+
+    ``ValueError`` for channels of several components or an unknown ``main_channel``; :class:`MedSegEffNetError` when a
+    file cannot be written.
+    """
+    known = label_map.spacing_known
+    scene = pictures.make_scene(channels, {"labels": label_map})
+    if main_channel and main_channel not in channels:
+        raise ValueError(f"there is no channel {main_channel} to show, only {', '.join(channels)}")
+    main = main_channel or pictures.clearest_channel(scene, "labels")
+    present = [label for label in labels if np.any(label_map.array == label.value)]
+    views, others, strip = _views(scene, main, present), _channels(scene), _strip(scene, main, present)
+    names = page.legend({label.name: label.color for label in present})
+    parts = [
+        page.section(
+            "Segmentation",
+            names if present else "",
+            _figures(views, "20rem"),
+            "" if known else page.paragraph(_UNKNOWN, "note"),
+        ),
+        page.section("Volumes", _volumes(label_map, labels, regions, volumes_ml)),
+        page.section("Slices through the segmented part" if present else "Slices", _figures(strip, "15rem")),
+        page.section("Images without contours", _figures(others, "20rem")),
+        page.section("Model", page.markdown(card)),
+        page.section(
+            "How this was made",
+            page.facts({**({"model": model} if model else {}), **(provenance or {}), **(measured or {})}),
+        ),
+    ]
+    told = list(warnings) if present else ["Nothing was segmented: no voxel has a label.", *warnings]
+    subtitle = f"{', '.join(channels)} · {' × '.join(map(str, label_map.shape))} voxels" + _spacing(label_map)
+    path = Path(path)
+    for name, data, _, _ in [*views, *strip, *others]:
+        atomic.write_bytes(path.with_name(f"{path.stem}_pictures") / name, data)
+    atomic.write_text(path, page.document(title, subtitle, parts, told))
+
+
+def view_title(scene: Scene, view: View) -> str:
+    """How a view is called: by anatomy where directions are known."""
+    return view.capitalize() if scene.spacing_known else _UNPLACED[view].capitalize()
+
+
+def _views(scene: Scene, channel: str, labels: Sequence[Label]) -> Pictures:
+    found = []
+    for view in scene.views():
+        index = pictures.largest_slice(scene.label_maps["labels"], view)
+        data = pictures.png(pictures.draw(scene, channel, view, index, contours="labels", labels=labels, size=520))
+        title, where = view_title(scene, view), scene.slice_name(view, index)
+        alt = f"{channel}, {title.lower()}, {where}, with contours of {_names(labels)}"
+        found.append((f"{view}.png", data, alt, f"{title} · {channel} · {where}"))
+    return found
+
+
+def _channels(scene: Scene) -> Pictures:
+    view = scene.main_view()
+    index = pictures.largest_slice(scene.label_maps["labels"], view)
+    found = []
+    for channel in scene.channels:
+        data = pictures.png(pictures.draw(scene, channel, view, index, size=400))
+        where = scene.slice_name(view, index)
+        found.append(
+            (
+                f"channel-{_file_name(channel)}.png",
+                data,
+                f"{channel}, {where}, without contours",
+                f"{channel} · {where}",
+            )
+        )
+    return found
+
+
+def _strip(scene: Scene, channel: str, labels: Sequence[Label]) -> Pictures:
+    view = scene.main_view()
+    indices = pictures.labeled_slices(scene.label_maps["labels"], view, _STRIP)
+    if len(indices) < 2:
+        return []
+    found = []
+    for place, index in enumerate(indices, start=1):
+        data = pictures.png(pictures.draw(scene, channel, view, index, contours="labels", labels=labels, size=360))
+        where = scene.slice_name(view, index)
+        found.append((f"slice-{place}.png", data, f"{channel}, {where}, with contours of {_names(labels)}", where))
+    return found
+
+
+def _volumes(
+    label_map: Image,
+    labels: Sequence[Label],
+    regions: Sequence[Region],
+    volumes_ml: Mapping[str, float],
+) -> str:
+    """The table of labels, and of regions that are no label by themselves."""
+    voxels = {label.value: int(np.count_nonzero(label_map.array == label.value)) for label in labels}
+    sums = [region for region in regions if len(region.labels) > 1]
+    counts = [voxels[label.value] for label in labels] + [
+        sum(voxels[value] for value in region.labels) for region in sums
+    ]
+    of_label = {label.value: volumes_ml[label.name] for label in labels}
+    sizes = [*of_label.values()] + [sum(of_label[value] for value in region.labels) for region in sums]
+    names = [label.name for label in labels] + [f"{region.title} ({region.name})" for region in sums]
+    rows = [
+        [name, page.number(size, 2) if label_map.spacing_known else "spacing unknown", f"{count:,}"]
+        for name, size, count in zip(names, sizes, counts, strict=True)
+    ]
+    colors = [*(label.color for label in labels), *(None for _ in sums)]
+    return page.table(["Structure", "Volume (mL)", "Voxels"], rows, colors)
+
+
+def _figures(items: Pictures, least_width: str) -> str:
+    return (
+        page.figures([page.figure(data, alt, caption) for _, data, alt, caption in items], least_width) if items else ""
+    )
+
+
+def _names(labels: Sequence[Label]) -> str:
+    return ", ".join(label.name for label in labels) or "nothing"
+
+
+def _spacing(image: Image) -> str:
+    steps = " × ".join(f"{step:.3g}" for step in image.spacing)
+    return f" of {steps} mm" if image.spacing_known else ", size unknown"
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-") or "image"

@@ -1,0 +1,1 @@
+"""Patients that never lived: made from recipes, the same each time."""

@@ -1,0 +1,141 @@
+"""A synthetic brain patient: T1, FLAIR and T1 post-contrast of a head with a glioma-like lesion, from a recipe.
+
+A head of nested ellipsoids (scalp, skull, fluid, brain with folded grey matter and ventricles) and a tumor of irregular
+outline; intensities in 8 bits as in the shipped model's training data. It shows that the program works, not how well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.resources import resources_folder
+
+RECIPE = Path("SampleCases") / "synthetic_brain.json"
+_TISSUES = ("air", "scalp", "skull", "csf", "grey", "white", "tumor", "core")
+
+
+@dataclass(frozen=True)
+class Patient:
+    """``images`` by channel name and the true ``label_map`` (1 = tumor), all on one grid."""
+
+    images: dict[str, Image]
+    label_map: Image
+
+
+def make_patient(recipe: Mapping[str, Any] | None = None) -> Patient:
+    """The patient of ``recipe`` (default: the shipped one); the same recipe gives the same voxels."""
+    recipe = recipe or _shipped_recipe()
+    draw = np.random.default_rng(int(recipe["seed"]))
+    affine = _affine(recipe["shape"], recipe["spacing"])
+    tissues = _tissues(recipe, _positions(recipe["shape"], affine), draw)
+    images = {}
+    for channel, intensities in recipe["intensities"].items():
+        table = np.array([intensities[tissue] for tissue in _TISSUES], dtype=np.float32)
+        images[channel] = Image(_scan(table[tissues], recipe, draw), affine)
+    return Patient(images, Image((tissues >= _TISSUES.index("tumor")).astype(np.uint8), affine))
+
+
+def _shipped_recipe() -> Mapping[str, Any]:
+    path = resources_folder() / RECIPE
+    if not path.is_file():
+        raise InputError(f"the recipe {path} is missing", hint="install MedSegEffNet again")
+    recipe: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return recipe
+
+
+def _affine(shape: list[int], spacing: list[float]) -> np.ndarray:
+    """Axial slices as scanners store them: x to the left, y to posterior, z to superior, 0 in the middle."""
+    affine = np.diag([-spacing[0], -spacing[1], spacing[2], 1.0])
+    affine[:3, 3] = -affine[:3, :3] @ ((np.asarray(shape) - 1) / 2)
+    return affine
+
+
+def _positions(shape: list[int], affine: np.ndarray) -> list[np.ndarray]:
+    """x, y, z (RAS, mm) of every voxel, ready for broadcasting."""
+    axes = [affine[axis, axis] * np.arange(shape[axis]) + affine[axis, 3] for axis in range(3)]
+    return list(np.meshgrid(*axes, indexing="ij", sparse=True))
+
+
+def _tissues(recipe: Mapping[str, Any], place: list[np.ndarray], draw: np.random.Generator) -> np.ndarray:
+    """Index of :data:`_TISSUES` for every voxel."""
+    shape, spacing = tuple(recipe["shape"]), recipe["spacing"]
+    wobble = _smooth_noise(shape, spacing, 16.0, draw)
+    semi, center = recipe["head_semi_axes_mm"], recipe["head_center_mm"]
+
+    def inside(margin: float, roughness: float = 0.0) -> np.ndarray:
+        radius = sum(((p - c) / (a - margin)) ** 2 for p, c, a in zip(place, center, semi, strict=True))
+        return np.sqrt(radius) < 1 + roughness * wobble
+
+    depth = [0.0, recipe["scalp_mm"], recipe["skull_mm"], recipe["csf_mm"]]
+    margins = np.cumsum(depth)
+    tissues = np.zeros(shape, dtype=np.uint8)
+    tissues[inside(margins[0], 0.01)] = _TISSUES.index("scalp")
+    tissues[inside(margins[1], 0.01)] = _TISSUES.index("skull")
+    tissues[inside(margins[2])] = _TISSUES.index("csf")
+    brain = inside(margins[3], 0.012)
+    tissues[brain] = _TISSUES.index("grey")
+    folds = _smooth_noise(shape, spacing, 4.5, draw)
+    tissues[brain & inside(margins[3] + 4.0) & (np.abs(folds) > 0.16)] = _TISSUES.index("white")
+    tissues[inside(margins[3] + 17.0, 0.03)] = _TISSUES.index("white")
+    tissues[brain & ~inside(margins[3] + 10.0) & (folds > 1.25)] = _TISSUES.index("csf")
+    _add_ventricles(tissues, place, wobble)
+    _add_tumor(tissues, recipe["tumor"], place, brain, wobble + 0.6 * folds)
+    return tissues
+
+
+def _add_ventricles(tissues: np.ndarray, place: list[np.ndarray], wobble: np.ndarray) -> None:
+    """Two lateral ventricles that bend outward to the back, and the gap between the hemispheres."""
+    x, y, z = place
+    bend = 9.0 + 0.0045 * np.minimum(y - 10, 0) ** 2
+    lateral = ((np.abs(x) - bend) / 5.0) ** 2 + (y / 34.0) ** 2 + ((z - 4.0) / 13.0) ** 2
+    csf = _TISSUES.index("csf")
+    tissues[(lateral < 1 + 0.25 * wobble) & (tissues >= csf)] = csf
+    gap = (np.abs(x + 0.8 * wobble) < 1.1) & (z > 6) & (np.abs(y) > 30)
+    tissues[gap & (tissues > csf)] = csf
+
+
+def _add_tumor(
+    tissues: np.ndarray, tumor: Mapping[str, Any], place: list[np.ndarray], brain: np.ndarray, rough: np.ndarray
+) -> None:
+    distance = np.sqrt(sum((p - c) ** 2 for p, c in zip(place, tumor["center_mm"], strict=True)))
+    grown = brain & (distance < tumor["radius_mm"] * (1 + 0.16 * rough))
+    tissues[grown] = _TISSUES.index("tumor")
+    tissues[grown & (distance < tumor["core_radius_mm"] * (1 + 0.2 * rough))] = _TISSUES.index("core")
+
+
+def _smooth_noise(shape: tuple[int, ...], spacing: list[float], length: float, draw: np.random.Generator) -> np.ndarray:
+    """Gaussian noise of unit variance that varies over ``length`` mm."""
+    noise = _blur(draw.standard_normal(shape).astype(np.float32), [length / step for step in spacing])
+    normalized: np.ndarray = (noise - noise.mean()) / noise.std()
+    return normalized
+
+
+def _scan(ideal: np.ndarray, recipe: Mapping[str, Any], draw: np.random.Generator) -> np.ndarray:
+    """What a scanner makes of it: blur within the slice, a bias field, texture and noise (Rician), 8 bits."""
+    spacing = recipe["spacing"]
+    image = _blur(ideal, [recipe["blur_mm"] / spacing[0], recipe["blur_mm"] / spacing[1], 0.0])
+    image *= 1 + recipe["bias"] * _smooth_noise(image.shape, spacing, 45.0, draw)
+    image *= 1 + 0.04 * _smooth_noise(image.shape, spacing, 2.5, draw)
+    noisy = np.hypot(image + draw.normal(0, recipe["noise"], image.shape), draw.normal(0, recipe["noise"], image.shape))
+    return np.clip(np.round(noisy), 0, 255).astype(np.uint8)
+
+
+def _blur(image: np.ndarray, sigmas: list[float]) -> np.ndarray:
+    """Gaussian blur with ``sigmas`` in voxels along x, y, z; below a third of a voxel there is none."""
+    import SimpleITK as sitk
+
+    blurred = sitk.GetImageFromArray(np.ascontiguousarray(image.T))
+    for axis, sigma in enumerate(sigmas):
+        if sigma > 0.3:
+            order = sitk.RecursiveGaussianImageFilter.ZeroOrder
+            blurred = sitk.RecursiveGaussian(blurred, float(sigma), False, order, axis)
+    result: np.ndarray = sitk.GetArrayFromImage(blurred).T
+    return result
