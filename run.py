@@ -186,8 +186,8 @@ def install_offered_torch(requirement: str) -> None:
         raise SetupError(
             f"PyTorch's CPU builds at {TORCH_CPU_INDEX} cannot be reached, and the torch that pip's own sources offer\n"
             f"brings several GB of GPU libraries ({', '.join(heavy[:3])}, ...), useless without an NVIDIA GPU.\n"
-            f"What to do: allow that address and run this again, or put a CPU build into .venv by hand:\n"
-            f"  {PYTHON} -m pip install FILE_OR_OPTIONS_FOR_A_CPU_BUILD_OF {requirement}"
+            "What to do: allow that address, or put a CPU build into .venv by hand, then run this again:\n"
+            f"  {PYTHON} -m pip install FILE_OF_A_CPU_BUILD_OF_{requirement}"
         )
     pip("install", requirement)
 

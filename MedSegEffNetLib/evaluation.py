@@ -145,9 +145,11 @@ def _examples(
     """The cases with the best, the median and the worst mean Dice; segmented again rather than all kept in memory."""
     dice = {case.id: float(np.mean([row["dice"] for row in rows if row["case"] == case.id])) for case in cases}
     ranked = sorted(cases, key=lambda case: dice[case.id], reverse=True)
-    chosen = {"Best": ranked[0], "Median": ranked[len(ranked) // 2], "Worst": ranked[-1]}
+    roles = {ranked[len(ranked) // 2].id: "Median", ranked[-1].id: "Worst", ranked[0].id: "Best"}
     examples = []
-    for role, case in chosen.items():
-        images, true, predicted = _segment(case, bundle, options)
-        examples.append(report.Example(f"{role}: {case.id}, Dice {dice[case.id]:.3f}", images, true, predicted))
+    for case in ranked:
+        if case.id in roles:
+            images, true, predicted = _segment(case, bundle, options)
+            caption = f"{roles[case.id]}: {case.id}, Dice {dice[case.id]:.3f}"
+            examples.append(report.Example(caption, images, true, predicted))
     return examples

@@ -109,7 +109,8 @@ class Job:
     def emit(self, kind: str, /, **fields: Any) -> None:
         """Append an event of this kind with these fields; :class:`MedSegEffNetError` if the disk is full, say."""
         self._sequence += 1
-        event: Event = {**_plain(fields), "version": SCHEMA, "sequence": self._sequence, "time": _now(), "event": kind}
+        base = {"version": SCHEMA, "sequence": self._sequence, "time": _now(), "event": kind}
+        event: Event = {**base, **_plain(fields), **base}
         if self.folder is not None:
             path = self.folder / EVENTS
             try:

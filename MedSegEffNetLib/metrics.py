@@ -50,7 +50,8 @@ def count(predicted: np.ndarray, true: np.ndarray) -> Counts:
     """Count two boolean masks of one shape; ``ValueError`` for other types or shapes."""
     if predicted.dtype != np.bool_ or true.dtype != np.bool_ or predicted.shape != true.shape:
         raise ValueError(
-            f"masks must be boolean and of one shape, not {predicted.dtype} {predicted.shape} and {true.dtype} {true.shape}"
+            f"masks must be boolean and of one shape, "
+            f"not {predicted.dtype} {predicted.shape} and {true.dtype} {true.shape}"
         )
     tp = int(np.count_nonzero(predicted & true))
     fp = int(np.count_nonzero(predicted)) - tp
@@ -92,8 +93,8 @@ def hd95(predicted: np.ndarray, true: np.ndarray, spacing: Spacing) -> float:
     """95 % Hausdorff distance in mm of two boolean masks (X, Y, Z) with ``spacing`` (3,) in mm.
 
     The surface of a mask are its voxels with a face neighbor outside the mask; outside the image counts as outside, and
-    an axis of length 1 is no axis (a slice has an outline). ``d(A, B)`` holds the distance of the center of each surface
-    voxel of A to the nearest one of B. The result is ``max(P95(d(A, B)), P95(d(B, A)))`` with linearly interpolated
+    an axis of length 1 is no axis (a slice has an outline). ``d(A, B)`` holds the distance from each surface voxel of A
+    to the nearest one of B, center to center. The result is ``max(P95(d(A, B)), P95(d(B, A)))`` with linearly interpolated
     percentiles: the definition of Metrics Reloaded (Maier-Hein et al., Nat Methods 21, 2024) and of MONAI's
     ``compute_hausdorff_distance``. Both masks empty: 0; one empty: NaN.
     """

@@ -93,8 +93,8 @@ def regions_to_label_map(
 
     ``sigmoid``: probabilities (R, X, Y, Z), a region is where its own is at least its threshold (one a region), and
     where ``nested`` it is cut to the region before it. ``softmax``: probabilities (R + 1, X, Y, Z), background first,
-    the greatest wins (the earlier one of equals; thresholds play no part). ``steps`` then clean each region (``spacing``
-    in mm), a nested one is cut again, and each region writes its label over those before it.
+    the greatest wins (the earlier one of equals; thresholds play no part). ``steps`` then clean each region
+    (``spacing`` in mm), a nested one is cut again, and each region writes its label over those before it.
 
     ``ValueError`` for numbers of maps, thresholds and regions that do not fit; :class:`InputError` for a bad step.
     """

@@ -22,7 +22,8 @@ def bars(values: Sequence[tuple[str, float]], title: str, unit: str = "", whole:
     width, length, head = left + 560, 470, 24
     height = head + step * len(values) + 6
     lines = [
-        f'<svg role="img" aria-label="{escape(title)}" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
+        f'<svg role="img" aria-label="{escape(title)}" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}">',
         f"<title>{escape(title)}</title>",
     ]
     for part in range(5):

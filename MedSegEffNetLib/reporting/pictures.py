@@ -119,7 +119,7 @@ def _worth_showing(
     channels: Mapping[str, np.ndarray], windows: Mapping[str, tuple[float, float]], maps: Mapping[str, np.ndarray]
 ) -> Box:
     """The box, with a margin, around all labels and whatever is brighter than the darkest twentieth of a window."""
-    shown = np.zeros(next(iter(maps.values())).shape, dtype=bool)
+    shown: np.ndarray = np.zeros_like(next(iter(maps.values())), dtype=bool)
     for name, array in channels.items():
         low, high = windows[name]
         shown |= array > low + 0.05 * (high - low)

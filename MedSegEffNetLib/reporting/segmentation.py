@@ -25,6 +25,7 @@ _UNKNOWN = (
     "The files store no voxel size and no directions: which side is left is not known, and views across the slices "
     "are not to scale."
 )
+_PICTURE_NAMES = r"((axial|coronal|sagittal|channel)-.+|slice-\d+)\.png"
 Pictures = list[tuple[str, bytes, str, str]]  # file name, PNG, alternative text, caption
 
 
@@ -42,55 +43,46 @@ def write_segmentation_report(
     warnings: Sequence[str] = (),
     measured: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
-    main_channel: str = "",
 ) -> None:
     """Write one self-contained HTML page about ``label_map``; its pictures are also in ``<name>_pictures`` beside it.
 
     Parameters
     ----------
     channels : images (X, Y, Z) by the name to be shown; those on another grid than ``label_map`` are resampled to it.
-    label_map : integers (X, Y, Z) with the values of ``labels``. Where its spacing is not known, voxels are counted instead
-        of mL, and no orientation letters are drawn.
+    label_map : integers (X, Y, Z) with the values of ``labels``. Where its spacing is not known, voxels are counted
+        instead of mL, and no orientation letters are drawn.
     volumes_ml : volume of each label in mL, by its name.
     regions : sets of labels whose volumes are listed too.
     model : name and version.
     card : the part of the model card to show, Markdown.
     warnings : sentences shown at the top.
     measured, provenance : names and values, e.g. ``{"seconds": 3.1}``, ``{"created": "2026-01-31"}``.
-    main_channel : channel under the contours; by default the one in which the labeled part stands out most.
 
-    ``ValueError`` for channels of several components or an unknown ``main_channel``; :class:`MedSegEffNetError` when a
-    file cannot be written.
+    The channel in which the labeled part stands out most comes first, and the further slices show that one.
+    ``ValueError`` for a channel of several components; :class:`MedSegEffNetError` when a file cannot be written.
     """
-    known = label_map.spacing_known
     scene = pictures.make_scene(channels, {"labels": label_map})
-    if main_channel and main_channel not in channels:
-        raise ValueError(f"there is no channel {main_channel} to show, only {', '.join(channels)}")
-    main = main_channel or pictures.clearest_channel(scene, "labels")
+    main = pictures.clearest_channel(scene, "labels")
     present = [label for label in labels if np.any(label_map.array == label.value)]
-    views, others, strip = _views(scene, main, present), _channels(scene), _strip(scene, main, present)
-    names = page.legend({label.name: label.color for label in present})
+    views = [
+        item for name in [main, *(name for name in channels if name != main)] for item in _views(scene, name, present)
+    ]
+    others, strip = _channels(scene), _strip(scene, main, present)
+    names = page.legend({label.name: label.color for label in present}) if present else ""
+    unknown = "" if scene.spacing_known else page.paragraph(_UNKNOWN, "note")
+    made = {**({"model": model} if model else {}), **(provenance or {}), **(measured or {})}
     parts = [
-        page.section(
-            "Segmentation",
-            names if present else "",
-            _figures(views, "20rem"),
-            "" if known else page.paragraph(_UNKNOWN, "note"),
-        ),
+        page.section("Segmentation", names, _figures(views, "20rem"), unknown),
         page.section("Volumes", _volumes(label_map, labels, regions, volumes_ml)),
         page.section("Slices through the segmented part" if present else "Slices", _figures(strip, "15rem")),
         page.section("Images without contours", _figures(others, "20rem")),
         page.section("Model", page.markdown(card)),
-        page.section(
-            "How this was made",
-            page.facts({**({"model": model} if model else {}), **(provenance or {}), **(measured or {})}),
-        ),
+        page.section("How this was made", page.facts(made)),
     ]
     told = list(warnings) if present else ["Nothing was segmented: no voxel has a label.", *warnings]
     subtitle = f"{', '.join(channels)} · {' × '.join(map(str, label_map.shape))} voxels" + _spacing(label_map)
     path = Path(path)
-    for name, data, _, _ in [*views, *strip, *others]:
-        atomic.write_bytes(path.with_name(f"{path.stem}_pictures") / name, data)
+    _write_pictures(path.with_name(f"{path.stem}_pictures"), [*views, *strip, *others])
     atomic.write_text(path, page.document(title, subtitle, parts, told))
 
 
@@ -106,7 +98,7 @@ def _views(scene: Scene, channel: str, labels: Sequence[Label]) -> Pictures:
         data = pictures.png(pictures.draw(scene, channel, view, index, contours="labels", labels=labels, size=520))
         title, where = view_title(scene, view), scene.slice_name(view, index)
         alt = f"{channel}, {title.lower()}, {where}, with contours of {_names(labels)}"
-        found.append((f"{view}.png", data, alt, f"{title} · {channel} · {where}"))
+        found.append((f"{view}-{_file_name(channel)}.png", data, alt, f"{title} · {channel} · {where}"))
     return found
 
 
@@ -139,6 +131,18 @@ def _strip(scene: Scene, channel: str, labels: Sequence[Label]) -> Pictures:
         where = scene.slice_name(view, index)
         found.append((f"slice-{place}.png", data, f"{channel}, {where}, with contours of {_names(labels)}", where))
     return found
+
+
+def _write_pictures(folder: Path, items: Pictures) -> None:
+    """Write the pictures to ``folder`` and remove those of an earlier report, which may be of another patient."""
+    for name, data, _, _ in items:
+        atomic.write_bytes(folder / name, data)
+    for earlier in set(folder.glob("*.png")) - {folder / name for name, *_ in items}:
+        if re.fullmatch(_PICTURE_NAMES, earlier.name):
+            try:
+                earlier.unlink()
+            except OSError as error:
+                raise atomic.write_error(earlier, error) from error
 
 
 def _volumes(

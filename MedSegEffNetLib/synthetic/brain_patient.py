@@ -1,6 +1,6 @@
 """A synthetic brain patient: T1, FLAIR and T1 post-contrast of a head with a glioma-like lesion, from a recipe.
 
-A head of nested ellipsoids (scalp, skull, fluid, brain with folded grey matter and ventricles) and a tumor of irregular
+A head of nested ellipsoids (scalp, skull, fluid, brain with furrowed grey matter and ventricles) and a tumor of irregular
 outline; intensities in 8 bits as in the shipped model's training data. It shows that the program works, not how well.
 """
 
@@ -74,21 +74,28 @@ def _tissues(recipe: Mapping[str, Any], place: list[np.ndarray], draw: np.random
         radius = sum(((p - c) / (a - margin)) ** 2 for p, c, a in zip(place, center, semi, strict=True))
         return np.sqrt(radius) < 1 + roughness * wobble
 
-    depth = [0.0, recipe["scalp_mm"], recipe["skull_mm"], recipe["csf_mm"]]
-    margins = np.cumsum(depth)
+    skull, fluid, surface = np.cumsum([recipe["scalp_mm"], recipe["skull_mm"], recipe["csf_mm"]])
     tissues = np.zeros(shape, dtype=np.uint8)
-    tissues[inside(margins[0], 0.01)] = _TISSUES.index("scalp")
-    tissues[inside(margins[1], 0.01)] = _TISSUES.index("skull")
-    tissues[inside(margins[2])] = _TISSUES.index("csf")
-    brain = inside(margins[3], 0.012)
-    tissues[brain] = _TISSUES.index("grey")
-    folds = _smooth_noise(shape, spacing, 4.5, draw)
-    tissues[brain & inside(margins[3] + 4.0) & (np.abs(folds) > 0.16)] = _TISSUES.index("white")
-    tissues[inside(margins[3] + 17.0, 0.03)] = _TISSUES.index("white")
-    tissues[brain & ~inside(margins[3] + 10.0) & (folds > 1.25)] = _TISSUES.index("csf")
+    tissues[inside(0.0, 0.01)] = _TISSUES.index("scalp")
+    tissues[inside(skull, 0.01)] = _TISSUES.index("skull")
+    tissues[inside(fluid)] = _TISSUES.index("csf")
+    brain = inside(surface, 0.015)
+    tissues[brain] = _TISSUES.index("white")
+    folds = _smooth_noise(shape, spacing, recipe["folds_mm"], draw)
+    _add_cortex(tissues, np.abs(folds), brain, inside(surface + recipe["cortex_mm"], 0.03), inside(surface + 3.0, 0.02))
     _add_ventricles(tissues, place, wobble)
-    _add_tumor(tissues, recipe["tumor"], place, brain, wobble + 0.6 * folds)
+    _add_tumor(tissues, recipe["tumor"], place, brain, wobble + 0.8 * folds)
     return tissues
+
+
+def _add_cortex(
+    tissues: np.ndarray, folds: np.ndarray, brain: np.ndarray, deep: np.ndarray, covered: np.ndarray
+) -> None:
+    """Grey matter on the surface and along the furrows, which are where a smooth random field passes through zero."""
+    grey, csf = _TISSUES.index("grey"), _TISSUES.index("csf")
+    tissues[brain & ~covered] = grey
+    tissues[brain & ~deep & (folds < 0.5)] = grey
+    tissues[brain & ~deep & (folds < 0.13)] = csf
 
 
 def _add_ventricles(tissues: np.ndarray, place: list[np.ndarray], wobble: np.ndarray) -> None:
@@ -106,7 +113,7 @@ def _add_tumor(
     tissues: np.ndarray, tumor: Mapping[str, Any], place: list[np.ndarray], brain: np.ndarray, rough: np.ndarray
 ) -> None:
     distance = np.sqrt(sum((p - c) ** 2 for p, c in zip(place, tumor["center_mm"], strict=True)))
-    grown = brain & (distance < tumor["radius_mm"] * (1 + 0.16 * rough))
+    grown = brain & (distance < tumor["radius_mm"] * (1 + 0.2 * rough))
     tissues[grown] = _TISSUES.index("tumor")
     tissues[grown & (distance < tumor["core_radius_mm"] * (1 + 0.2 * rough))] = _TISSUES.index("core")
 

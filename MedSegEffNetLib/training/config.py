@@ -9,6 +9,11 @@ from typing import Any
 
 from MedSegEffNetLib.errors import InputError
 
+# The settings of MedSegEffNetLib.augmentation.Augmentation, which needs torch; a test holds them together.
+AUGMENTATIONS = {
+    *("rotation_degrees", "zoom", "shift", "flip_left_right", "flip_up_down"),
+    *("intensity", "gamma", "noise", "bias_field", "blur"),
+}
 _CHOICES = {
     "optimizer": ("adam", "adamw", "sgd"),
     "schedule": ("constant", "plateau", "cosine", "step"),
@@ -79,6 +84,10 @@ class Recipe:
         for name in ("epochs", "batch_size", "learning_rate", "patience"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, not above 0")
+        if self.augmentation:
+            unknown = set(self.augmentation) - AUGMENTATIONS
+            if unknown:
+                raise ValueError(f"augmentation has no setting {', '.join(sorted(unknown))}")
         for name in ("ema", "channel_dropout", "background_noise", "validation_fraction", "test_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, not in 0 … 1")

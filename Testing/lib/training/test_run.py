@@ -1,0 +1,149 @@
+"""A training from files to a model, killed and resumed, stopped, refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from MedSegEffNetLib.dataset.readers import read_folder
+from MedSegEffNetLib.errors import InputError, Stopped
+from MedSegEffNetLib.inference.options import Options
+from MedSegEffNetLib.inference.predict import segment_case
+from MedSegEffNetLib.job import Job, read_events
+from MedSegEffNetLib.models.bundle import Bundle
+from MedSegEffNetLib.task import get_segmentation_task
+from MedSegEffNetLib.training.run import train
+
+from .conftest import TINY
+
+
+def settings(*more):
+    return dict(text.split("=", 1) for text in (*TINY, *more))
+
+
+def command(patients, run, *more):
+    return [
+        *(sys.executable, "-m", "MedSegEffNetLib", "train", "tumor-slices", "--network", "unet_2d"),
+        *("--data", str(patients), "--run", str(run), "--set", *TINY, *more),
+    ]
+
+
+def losses(run):
+    """Losses by epoch; an epoch that was done twice (killed before its checkpoint) counts once."""
+    events, _ = read_events(run)
+    return {e["epoch"]: (e["train_loss"], e["val_loss"]) for e in events if e["event"] == "epoch"}
+
+
+@pytest.fixture(scope="module")
+def finished(patients, tmp_path_factory):
+    """A run that nobody disturbed."""
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    train("tumor-slices", patients, run, network="unet_2d", settings=settings("epochs=4"))
+    return run
+
+
+def test_a_training_ends_with_a_model_that_segments(finished, patients):
+    bundle = Bundle.open(finished / "model")
+    bundle.verify()
+    task = get_segmentation_task("tumor-slices")
+    case = next(case for case in read_folder(patients, task) if case.split == "val")
+    images, _ = case.load()
+    result = segment_case(images, bundle, Options(device="cpu", engine="torch"), Job.open(None, {}))
+    assert result.label_map.shape == (32, 32, 4)
+    assert set(np.unique(result.label_map.array)) <= {0, 1}
+
+
+def test_the_model_says_what_it_was_trained_on(finished):
+    provenance = Bundle.open(finished / "model").info["provenance"]
+    assert provenance["data"]["cases"]["train"] == ["P0", "P1"]
+    assert provenance["data"]["cases"]["val"] == ["P2"]
+    assert provenance["recipe"]["epochs"] == 4
+    assert provenance["epochs_trained"] == 4
+
+
+def test_the_loss_falls(finished):
+    rows = losses(finished)
+    assert rows[4][0] < rows[1][0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
+def test_a_run_that_is_killed_twice_ends_with_the_same_losses(finished, patients, tmp_path):
+    run = tmp_path / "killed"
+    for wanted in (1, 2):
+        process = subprocess.Popen(command(patients, run, "epochs=4"), stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 120
+        while len(losses(run)) < wanted and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not (run / "model").exists()
+    train("tumor-slices", patients, run, network="unet_2d", settings=settings("epochs=4"))
+    assert losses(run) == losses(finished)
+
+
+def test_a_resumed_run_keeps_its_settings(finished, patients):
+    with pytest.raises(InputError, match="other settings"):
+        train("tumor-slices", patients, finished, network="unet_2d", settings=settings("epochs=9"))
+
+
+def test_a_file_called_stop_ends_the_run_in_good_order(patients, tmp_path):
+    run = tmp_path / "stopped"
+
+    def stop(event):
+        if event["event"] == "checkpoint":
+            (run / "STOP").touch()
+
+    with pytest.raises(Stopped):
+        train("tumor-slices", patients, run, network="unet_2d", settings=settings(), listener=stop)
+    events, _ = read_events(run)
+    assert events[-1]["event"] == "stopped"
+    train("tumor-slices", patients, run, network="unet_2d", settings=settings())
+    assert (run / "model").is_dir()
+
+
+def test_another_model_can_be_the_start(finished, patients, tmp_path):
+    run = tmp_path / "tuned"
+    model = train("tumor-slices", patients, run, parent=str(finished / "model"), settings={"epochs": "1", "precision": "float32"})
+    assert Bundle.open(model).info["provenance"]["parent"] == "tumor-slices-unet@0.1.0"
+    assert losses(run)[1][0] < losses(finished)[1][0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"epochs": "0"}, "epochs"),
+        ({"epochs": "many"}, "epochs"),
+        ({"lerning_rate": "1"}, "lerning_rate"),
+        ({"loss": "hinge"}, "hinge"),
+        ({"augmentation.elastic": "1"}, "elastic"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_before_anything_is_written(changed, message, patients, tmp_path):
+    with pytest.raises(InputError, match=message):
+        train("tumor-slices", patients, tmp_path / "run", network="unet_2d", settings={**settings(), **changed})
+    assert not (tmp_path / "run").exists()
+
+
+def test_unknown_tasks_folders_and_networks_are_refused(patients, tmp_path):
+    run = tmp_path / "run"
+    with pytest.raises(InputError, match="no task"):
+        train("tumour", patients, run)
+    with pytest.raises(InputError, match="no folder"):
+        train("tumor-slices", tmp_path / "nothing", run)
+    with pytest.raises(InputError, match="no network"):
+        train("tumor-slices", patients, run, network="unet_9d")
+    with pytest.raises(InputError, match="synthesis"):
+        train("mri-synthesis", patients, run)
+    assert not run.exists()
+
+
+def test_the_request_is_written_whole(finished):
+    request = json.loads((finished / "job.json").read_text(encoding="utf-8"))["request"]
+    assert request["recipe"]["epochs"] == 4
+    assert request["network"] == "unet_2d"
+    assert request["seed"] == 0
