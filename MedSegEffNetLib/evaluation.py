@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,31 +68,21 @@ def evaluate(
     Stopped
         The job was asked to stop; nothing has been written.
     """
-    task = _task(bundle)
-    metrics.check_names(task.metrics)
     started = time.perf_counter()
-    rows: list[dict[str, Any]] = []
-    values = [label.value for label in bundle.labels]
-    confusion = np.zeros((len(values) + 1, len(values) + 1), dtype=np.int64)
-    for number, case in enumerate(cases):
-        job.progress("Evaluating", number, len(cases))
-        job.check_stop()
-        _, true, predicted = _segment(case, bundle, options)
-        confusion += metrics.confusion_matrix(predicted.array, true.array, values)
-        rows += _rows(case, task, true, predicted)
-    job.progress("Evaluating", len(cases), len(cases))
-    summary = metrics.summarize(rows)
+    measured = _measure(bundle, cases, options, job)
     seconds = time.perf_counter() - started
-    report.write_per_case_csv(output / "per_case.csv", rows)
+    summary = metrics.summarize(measured.rows)
+    report.write_per_case_csv(output / "per_case.csv", measured.rows)
     report.write_evaluation_report(
         output / "report.html",
         title=title or f"{bundle.name} {bundle.version}",
         summary=summary,
-        rows=rows,
+        rows=measured.rows,
         labels=bundle.labels,
-        examples=_examples(cases, rows, bundle, options),
-        confusion=confusion,
+        examples=_examples(cases, measured.rows, bundle, options),
+        confusion=measured.confusion,
         card=excerpt(bundle.card),
+        warnings=measured.warnings,
         facts={
             "model": f"{bundle.name} {bundle.version}",
             "task": bundle.task_id,
@@ -111,6 +102,32 @@ def summary_table(summary: Mapping[str, Mapping[str, Mapping[str, float]]]) -> s
         for metric, figures in by_metric.items()
     ]
     return terminal.table(rows, ["region", "metric", "mean", "SD", "median", "n"])
+
+
+@dataclass(frozen=True)
+class _Measured:
+    rows: list[dict[str, Any]]
+    confusion: np.ndarray
+    warnings: tuple[str, ...]
+
+
+def _measure(bundle: Bundle, cases: Sequence[Case], options: Options, job: Job) -> _Measured:
+    task = _task(bundle)
+    metrics.check_names(task.metrics)
+    rows: list[dict[str, Any]] = []
+    warnings: tuple[str, ...] = ()
+    values = [label.value for label in bundle.labels]
+    confusion = np.zeros((len(values) + 1, len(values) + 1), dtype=np.int64)
+    for number, case in enumerate(cases):
+        job.progress("Evaluating", number, len(cases))
+        job.check_stop()
+        _, true, predicted = _segment(case, bundle, options)
+        confusion += metrics.confusion_matrix(predicted.array, true.array, values)
+        rows += _rows(case, task, true, predicted)
+        if not predicted.spacing_known:
+            warnings = ("The images store no voxel size: HD95 is in units of voxels (1 mm is assumed).",)
+    job.progress("Evaluating", len(cases), len(cases))
+    return _Measured(rows, confusion, warnings)
 
 
 def _task(bundle: Bundle) -> SegmentationTask:

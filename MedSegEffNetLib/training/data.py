@@ -37,7 +37,7 @@ class Slices:
     def has_region(self) -> np.ndarray:
         """Which slices ``(Z,)`` hold any region."""
         first = 1 if len(self.targets) and self.targets.shape[1] > 1 and self._exclusive() else 0
-        return self.targets[:, first:].any(axis=(1, 2, 3))
+        return np.asarray(self.targets[:, first:].any(axis=(1, 2, 3)))
 
     def _exclusive(self) -> bool:
         return bool((self.targets.sum(axis=1) == 1).all())

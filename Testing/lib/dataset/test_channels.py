@@ -1,0 +1,69 @@
+"""Channels are found by file names, as whole words."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from MedSegEffNetLib.dataset.channels import load_case_images, match_channels, split_components
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.task import get_task
+
+BRAIN = get_task("brain-tumor").channels
+
+
+def names(*files):
+    return {channel: path.name for channel, path in match_channels([Path(file) for file in files], BRAIN).items()}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["BraTS20_Training_001_t1.nii.gz", "BraTS20_Training_001_t1ce.nii.gz", "BraTS20_Training_001_t2.nii.gz",
+         "BraTS20_Training_001_flair.nii.gz"],
+        ["BraTS-GLI-00005-000-t1n.nii.gz", "BraTS-GLI-00005-000-t1c.nii.gz", "BraTS-GLI-00005-000-t2w.nii.gz",
+         "BraTS-GLI-00005-000-t2f.nii.gz"],
+        ["T1_N4_noneck_regtoFLAIR_brain.nii.gz", "T1POST_N4_noneck_regtoFLAIR_brain.nii.gz", "T2_N4_noneck_regtoFLAIR.nii.gz",
+         "FLAIR_N4_noneck_regtoMNI.nii.gz"],
+    ],
+    ids=["BraTS 2020", "BraTS 2023", "registered to FLAIR"],
+)  # fmt: skip
+def test_names_of_several_sets_are_understood(files):
+    labels = ["x_seg.nii.gz", "brainmask.nii.gz", "GOLD_STANDARD.nii.gz", "OTMultiClass.nii.gz"]
+    assert names(*files, *labels) == dict(zip(("t1", "t1ce", "t2", "flair"), files, strict=True))
+
+
+def test_two_files_for_a_channel_are_refused_by_name():
+    with pytest.raises(InputError, match=r"a_t1ce\.nii.*b_t1ce\.nii"):
+        names("a_t1ce.nii", "b_t1ce.nii")
+
+
+def test_a_missing_required_channel_is_refused_with_what_was_found():
+    with pytest.raises(InputError, match=r"t1ce among: case_flair\.nii\.gz") as caught:
+        names("case_flair.nii.gz")
+    assert "t1gd" in caught.value.expected
+
+
+def test_components_are_the_channels_in_the_tasks_order():
+    color = Image(np.arange(3 * 4 * 4).reshape(4, 4, 1, 3), np.eye(4))
+    images = split_components(color, get_task("tumor-slices").channels, "x")
+    assert list(images) == ["t1", "flair", "t1ce"]
+    assert (images["flair"].array == color.array[..., 1]).all()
+    with pytest.raises(InputError, match="3 component"):
+        split_components(color, BRAIN, "x")
+
+
+def test_grey_pictures_saved_as_color_serve_a_task_of_one_channel():
+    channels = get_task("covid-ct").channels
+    grey = np.arange(16).reshape(4, 4, 1)
+    assert list(split_components(Image(np.stack([grey] * 3, axis=-1), np.eye(4)), channels, "x")) == ["ct"]
+    with pytest.raises(InputError, match="3 component"):
+        split_components(Image(np.arange(48).reshape(4, 4, 1, 3), np.eye(4)), channels, "x")
+
+
+def test_real_case_folders_are_loaded(shared_data):
+    images = load_case_images(next((shared_data / "ms_mni").glob("patient*")), get_task("brain-tumor"))
+    assert list(images) == ["t1", "t1ce", "t2", "flair"]
+    slices = load_case_images(next((shared_data / "lgg" / "val").iterdir()), get_task("tumor-slices"))
+    assert {image.shape[:2] for image in slices.values()} == {(256, 256)}
