@@ -107,7 +107,10 @@ def default_threads() -> int:
 
 
 def _installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # an import hook that hides it
+        return False
 
 
 def _cpu_precision() -> str:

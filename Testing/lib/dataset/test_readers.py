@@ -72,7 +72,9 @@ def test_label_values_that_the_task_does_not_know_are_named(tmp_path):
 def test_every_brats_year_is_read_with_its_labels(folder, names, enhancing, tmp_path):
     case_folder = tmp_path / folder
     for name in names:
-        a_volume(case_folder / f"{case_folder.name}{name}.nii.gz", [0, 1, 2, enhancing] if name.endswith("seg") else [7])
+        a_volume(
+            case_folder / f"{case_folder.name}{name}.nii.gz", [0, 1, 2, enhancing] if name.endswith("seg") else [7]
+        )
     (case,) = read_folder(tmp_path, BRAIN)
     images, label = case.load()
     assert set(images) == {"t1", "t1ce", "t2", "flair"}

@@ -108,7 +108,9 @@ def test_a_file_called_stop_ends_the_run_in_good_order(patients, tmp_path):
 
 def test_another_model_can_be_the_start(finished, patients, tmp_path):
     run = tmp_path / "tuned"
-    model = train("tumor-slices", patients, run, parent=str(finished / "model"), settings={"epochs": "1", "precision": "float32"})
+    model = train(
+        "tumor-slices", patients, run, parent=str(finished / "model"), settings={"epochs": "1", "precision": "float32"}
+    )
     assert Bundle.open(model).info["provenance"]["parent"] == "tumor-slices-unet@0.1.0"
     assert losses(run)[1][0] < losses(finished)[1][0]
 

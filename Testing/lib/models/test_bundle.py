@@ -1,0 +1,96 @@
+"""A model on disk is checked before it is used."""
+
+import json
+import pickle
+import shutil
+import zipfile
+
+import pytest
+
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.models.bundle import METADATA, OUR_KEY, Bundle
+from MedSegEffNetLib.models.pickles import refuse_objects
+
+
+@pytest.fixture
+def copy(bundle, tmp_path):
+    """The folder of a model that may be broken."""
+    return shutil.copytree(bundle.folder, tmp_path / "model")
+
+
+def change(folder, **keys):
+    metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+    metadata[OUR_KEY].update(keys)
+    (folder / METADATA).write_text(json.dumps(metadata), encoding="utf-8")
+
+
+def test_a_model_that_was_just_built_is_whole(bundle):
+    bundle.verify()
+    assert (bundle.name, bundle.version, bundle.task_id) == ("tumor-slices-unet", "0.1.0", "tumor-slices")
+    assert [channel.name for channel in bundle.channels] == ["t1", "flair", "t1ce"]
+    assert bundle.labels[0].terminology.type.meaning == "Neoplasm"
+    assert bundle.card.startswith("# tumor-slices-unet 0.1.0")
+
+
+@pytest.mark.parametrize(
+    "name", ["models/network.pt", "models/network.bin", "docs/README.md", "configs/inference.json"]
+)
+def test_a_changed_file_is_named(name, copy):
+    path = copy / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"{name} has changed"):
+        Bundle.open(copy).verify()
+
+
+def test_a_missing_and_an_extra_file_are_named(copy):
+    (copy / "models" / "more.txt").touch()
+    with pytest.raises(InputError, match="more.txt does not belong"):
+        Bundle.open(copy).verify()
+    (copy / "models" / "network.bin").unlink()
+    with pytest.raises(InputError, match="network.bin is missing"):
+        Bundle.open(copy).verify()
+
+
+class Harmful:
+    """An object whose unpickling would run code."""
+
+    def __reduce__(self):
+        return print, ("this must never be printed",)
+
+
+def test_weights_with_a_pickled_object_are_refused_without_loading_them(tmp_path, capsys):
+    path = tmp_path / "network.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("network/data.pkl", pickle.dumps({"weight": Harmful()}))
+    with pytest.raises(InputError, match="could run code"):
+        refuse_objects(path)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_whole_pickled_module_is_refused(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save(torch.nn.Linear(1, 1), tmp_path / "network.pt")
+    with pytest.raises(InputError, match="Linear"):
+        refuse_objects(tmp_path / "network.pt")
+
+
+def test_garbage_is_no_file_of_weights(tmp_path):
+    (tmp_path / "network.pt").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="no file of weights"):
+        refuse_objects(tmp_path / "network.pt")
+
+
+def test_a_newer_schema_and_missing_keys_are_refused(copy):
+    change(copy, schema=99)
+    with pytest.raises(InputError, match="newer version"):
+        Bundle.open(copy)
+    change(copy, schema=1, regions=None)
+    with pytest.raises(InputError, match="regions"):
+        Bundle.open(copy)
+    (copy / METADATA).write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match="cannot be read"):
+        Bundle.open(copy)
+    with pytest.raises(InputError, match="no model"):
+        Bundle.open(copy / "docs")
