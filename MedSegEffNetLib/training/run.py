@@ -125,6 +125,9 @@ def resolve(
     else:
         named = {candidate.name: dict(candidate.arguments) for candidate in task.networks}
         network = network or next(iter(named))
+        if network not in networks.list_networks():
+            there = ", ".join(networks.list_networks())
+            raise InputError(f"there is no network '{network}'", expected=f"one of {there}")
         defaults = named.get(network, {})
         preprocessing = task.preprocessing
     recipe = Recipe.from_mapping({**task.recipe, **task.network_recipes.get(network, {})})

@@ -28,6 +28,12 @@ def tiny_training(**changes):
     return FinishedTraining(**{**settings, **changes})
 
 
+@pytest.fixture(scope="session", name="tiny_training")
+def tiny_training_fixture():
+    """The function :func:`tiny_training`."""
+    return tiny_training
+
+
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory):
     """A small model on disk; tests that change it work on a copy."""

@@ -9,8 +9,6 @@ from MedSegEffNetLib.inference.engine import Setup
 from MedSegEffNetLib.models.build import build_bundle, publish
 from MedSegEffNetLib.models.bundle import CONFIG, METADATA, Bundle
 
-from ..conftest import tiny_training
-
 # What MONAI's metadata schema asks for (its own copy lies on a server).
 MONAI_KEYS = {
     "version", "changelog", "monai_version", "pytorch_version", "numpy_version", "required_packages_version",
@@ -54,7 +52,7 @@ def test_openvino_and_torch_agree(bundle):
     np.testing.assert_allclose(first, second, atol=2e-3)
 
 
-def test_a_model_without_its_openvino_form_makes_it_once(tmp_path):
+def test_a_model_without_its_openvino_form_makes_it_once(tmp_path, tiny_training):
     from MedSegEffNetLib.models.ir import cache_folder, make_ir
 
     bundle = Bundle.open(build_bundle(tmp_path / "model", tiny_training()))
@@ -74,7 +72,7 @@ def test_publishing_writes_measured_figures_into_card_and_metadata(bundle, tmp_p
     assert published.info["provenance"]["metrics"] == summary
 
 
-def test_building_again_replaces_the_model(tmp_path):
+def test_building_again_replaces_the_model(tmp_path, tiny_training):
     folder = build_bundle(tmp_path / "model", tiny_training())
     build_bundle(folder, tiny_training(version="0.2.0"))
     assert Bundle.open(folder).version == "0.2.0"

@@ -46,10 +46,10 @@ def test_a_changed_file_is_named(name, copy):
 
 def test_a_missing_and_an_extra_file_are_named(copy):
     (copy / "models" / "more.txt").touch()
-    with pytest.raises(InputError, match="more.txt does not belong"):
+    with pytest.raises(InputError, match=r"more\.txt does not belong"):
         Bundle.open(copy).verify()
     (copy / "models" / "network.bin").unlink()
-    with pytest.raises(InputError, match="network.bin is missing"):
+    with pytest.raises(InputError, match=r"network\.bin is missing"):
         Bundle.open(copy).verify()
 
 

@@ -34,7 +34,7 @@ def test_what_is_not_there_is_refused_with_what_is(installed):
     with pytest.raises(InputError, match="liver") as caught:
         registry.find("liver")
     assert "tumor-slices-unet@0.10.0" in caught.value.expected
-    with pytest.raises(InputError, match="0.8.0"):
+    with pytest.raises(InputError, match=r"0\.8\.0"):
         registry.find("tumor-slices-unet@0.8.0")
     with pytest.raises(InputError, match="is shipped yet") as caught:
         registry.find("mri-synthesis")
