@@ -339,9 +339,8 @@ def stack(images: Mapping[str, Image], channels: Sequence[Channel]) -> Volume:
     All images lie on one grid (the caller has checked).
     """
     first = next(iter(images.values()))
-    array = np.zeros((len(channels), *first.shape), dtype=np.float32, order="C")
-    # ITK's buffers run along z last; the same order here makes the copy below a straight one.
-    array = array.transpose(0, 3, 2, 1).reshape(len(channels), *first.shape[::-1]).transpose(0, 3, 2, 1)
+    # Images' buffers run fastest along x; the same order here makes the copies below straight ones.
+    array = np.zeros((len(channels), *first.shape[::-1]), dtype=np.float32).transpose(0, 3, 2, 1)
     for target, channel in zip(array, channels, strict=True):
         source = images.get(channel.name) or images.get(channel.substitute)
         if source is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,9 +104,15 @@ def publish(model: Path, summary: Mapping[str, Any], measured: Mapping[str, Any]
     return folder
 
 
-def with_choices(training: FinishedTraining, **changes: Any) -> FinishedTraining:
-    """A copy with some entries changed (thresholds and clean-up chosen on validation cases, say)."""
-    return replace(training, **changes)
+def average_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of several trainings that went on from the same weights, as good as an ensemble at the cost of one.
+
+    Integers (counters) are taken from the first. Method: model soups, Wortsman et al., ICML 2022, arXiv:2203.05482.
+    """
+    return {
+        key: sum(state[key] for state in states) / len(states) if value.is_floating_point() else value
+        for key, value in states[0].items()
+    }
 
 
 def _save_weights(folder: Path, training: FinishedTraining) -> Any:

@@ -46,7 +46,7 @@ TASK = SegmentationTask(
         },
     },
     network_recipes={
-        "unet_2d": {"empties_per_epoch": 400, "precision": "bfloat16"},
+        "unet_2d": {"empties_per_epoch": 400},
         "efficientnet_unet_2d": {
             "epochs": 40,
             "patch_size": [192, 192],

@@ -113,6 +113,8 @@ def resolve(
 ) -> Request:
     """The request with every default filled in; an :class:`InputError` says what does not fit."""
     task = get_segmentation_task(task_id)
+    if task.dimensions != 2:
+        raise InputError(f"{task_id} is a 3D task; this version trains 2D tasks", hint="see `medsegeffnet tasks`")
     bundle = find(parent) if parent else None
     if bundle and bundle.task_id != task.id:
         raise InputError(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from MedSegEffNetLib.inference.engine import Setup
-from MedSegEffNetLib.models.build import build_bundle, publish
+from MedSegEffNetLib.models.build import average_weights, build_bundle, publish
 from MedSegEffNetLib.models.bundle import CONFIG, METADATA, Bundle
 
 # What MONAI's metadata schema asks for (its own copy lies on a server).
@@ -77,3 +77,11 @@ def test_building_again_replaces_the_model(tmp_path, tiny_training):
     build_bundle(folder, tiny_training(version="0.2.0"))
     assert Bundle.open(folder).version == "0.2.0"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_averaged_weights_are_the_mean_and_counters_stay():
+    torch = pytest.importorskip("torch")
+    states = [{"weight": torch.full((2,), value), "steps": torch.tensor(7)} for value in (1.0, 4.0)]
+    averaged = average_weights(states)
+    assert averaged["weight"].tolist() == [2.5, 2.5]
+    assert averaged["steps"] == 7

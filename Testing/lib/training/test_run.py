@@ -43,7 +43,7 @@ def losses(run):
 def finished(patients, tmp_path_factory):
     """A run that nobody disturbed."""
     run = tmp_path_factory.mktemp("runs") / "whole"
-    train("tumor-slices", patients, run, network="unet_2d", settings=settings("epochs=4"))
+    train("tumor-slices", patients, run, network="unet_2d", settings=settings("epochs=30"))
     return run
 
 
@@ -62,27 +62,27 @@ def test_the_model_says_what_it_was_trained_on(finished):
     provenance = Bundle.open(finished / "model").info["provenance"]
     assert provenance["data"]["cases"]["train"] == ["P0", "P1"]
     assert provenance["data"]["cases"]["val"] == ["P2"]
-    assert provenance["recipe"]["epochs"] == 4
-    assert provenance["epochs_trained"] == 4
+    assert provenance["recipe"]["epochs"] == 30
+    assert provenance["epochs_trained"] == 30
 
 
 def test_the_loss_falls(finished):
     rows = losses(finished)
-    assert rows[4][0] < rows[1][0]
+    assert rows[30][0] < rows[1][0]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
 def test_a_run_that_is_killed_twice_ends_with_the_same_losses(finished, patients, tmp_path):
     run = tmp_path / "killed"
-    for wanted in (1, 2):
-        process = subprocess.Popen(command(patients, run, "epochs=4"), stderr=subprocess.DEVNULL)
+    for wanted in (2, 9):
+        process = subprocess.Popen(command(patients, run, "epochs=30"), stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
         while len(losses(run)) < wanted and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert not (run / "model").exists()
-    train("tumor-slices", patients, run, network="unet_2d", settings=settings("epochs=4"))
+    train("tumor-slices", patients, run, network="unet_2d", settings=settings("epochs=30"))
     assert losses(run) == losses(finished)
 
 
@@ -141,11 +141,13 @@ def test_unknown_tasks_folders_and_networks_are_refused(patients, tmp_path):
         train("tumor-slices", patients, run, network="unet_9d")
     with pytest.raises(InputError, match="synthesis"):
         train("mri-synthesis", patients, run)
+    with pytest.raises(InputError, match="3D task"):
+        train("brain-tumor", patients, run)
     assert not run.exists()
 
 
 def test_the_request_is_written_whole(finished):
     request = json.loads((finished / "job.json").read_text(encoding="utf-8"))["request"]
-    assert request["recipe"]["epochs"] == 4
+    assert request["recipe"]["epochs"] == 30
     assert request["network"] == "unet_2d"
     assert request["seed"] == 0

@@ -1,0 +1,104 @@
+"""Speed and memory of `segment`: run by hand, prints medians and ratios of interleaved runs.
+
+    python Testing/benchmarks/bench_segment.py [--model tumor-slices] [--runs 5]
+
+Whole process: a 60-slice 256×256×3 patient, from the start of the interpreter to the written label map. Network: the same
+slices through OpenVINO (as it is used) and through torch in eager fp32, a slice at a time average. Import: the library
+against NumPy alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from MedSegEffNetLib.image import Image, write
+from MedSegEffNetLib.inference.engine import Setup, default_threads, open_engine
+from MedSegEffNetLib.inference.openvino_engine import cpu_precision
+from MedSegEffNetLib.models.registry import find
+from MedSegEffNetLib.synthetic.brain_patient import make_patient
+
+SLICES = 60
+BATCH = 4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="tumor-slices")
+    parser.add_argument("--runs", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        whole_process(arguments.model, arguments.runs, Path(folder))
+    network(arguments.model, arguments.runs)
+    imports(arguments.runs)
+
+
+def whole_process(model: str, runs: int, folder: Path) -> None:
+    """Seconds and peak memory of the command, in a process of its own each time."""
+    for name, image in make_patient().images.items():
+        index = np.linspace(0, image.shape[2] - 1, SLICES).round().astype(int)
+        write(folder / f"case_{name}.nii.gz", Image(image.array[:, :, index], image.affine))
+    command = [sys.executable, "-m", "MedSegEffNetLib", "segment", model, "--case", str(folder)]
+    command += ["--output", str(folder / "out" / "tumor.seg.nrrd")]
+    seconds = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        seconds.append(time.perf_counter() - started)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"whole process, {SLICES} slices: {spread(seconds)} s, peak {peak:.0f} MB")
+
+
+def network(model: str, runs: int) -> None:
+    """Milliseconds a slice of the network alone, OpenVINO and torch in turn."""
+    bundle = find(model)
+    channels = int(bundle.info["networks"][0]["arguments"]["in_channels"])
+    shape = (channels, 256, 256)
+    batch = np.random.default_rng(0).standard_normal((BATCH, *shape)).astype(np.float32)
+    setups = {
+        f"OpenVINO {cpu_precision()}": Setup("openvino", "cpu", cpu_precision(), BATCH),
+        "torch float32": Setup("torch", "cpu", "float32", BATCH),
+    }
+    engines = {name: open_engine(bundle, 0, setup, shape, default_threads()) for name, setup in setups.items()}
+    times: dict[str, list[float]] = {name: [] for name in engines}
+    for _ in range(runs):
+        for name, engine in engines.items():
+            engine(batch)
+            started = time.perf_counter()
+            for _ in range(5):
+                engine(batch)
+            times[name].append((time.perf_counter() - started) / (5 * BATCH) * 1000)
+    for name, values in times.items():
+        print(f"network, {name}: {spread(values)} ms a slice")
+    ratios = [slow / fast for fast, slow in zip(*times.values(), strict=True)]
+    print(f"network, torch float32 / OpenVINO: {spread(ratios)}")
+
+
+def imports(runs: int) -> None:
+    """Seconds to import the library against NumPy, each in a new process, in turn."""
+    ratios = []
+    for _ in range(max(runs, 5)):
+        pair = []
+        for module in ("MedSegEffNetLib", "numpy"):
+            started = time.perf_counter()
+            subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+            pair.append(time.perf_counter() - started)
+        ratios.append(pair[0] / pair[1])
+    print(f"import MedSegEffNetLib / import numpy: {spread(ratios)}")
+
+
+def spread(values: list[float]) -> str:
+    """Median with smallest and largest value."""
+    return f"{statistics.median(values):.3g} ({min(values):.3g} … {max(values):.3g})"
+
+
+if __name__ == "__main__":
+    main()
