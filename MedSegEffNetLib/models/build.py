@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -78,30 +79,67 @@ def build_bundle(folder: Path, training: FinishedTraining) -> Path:
     return folder
 
 
-def publish(model: Path, summary: Mapping[str, Any], measured: Mapping[str, Any], folder: Path, version: str) -> Path:
-    """A copy of ``model`` as version ``version`` with measured figures in its metadata and card.
+@dataclass(frozen=True)
+class Publication:
+    """What is known of a model only after its training.
 
     Parameters
     ----------
-    summary : ``summary.json`` of an evaluation, with the split's name as key: ``{"val": {region: {metric: …}}}``.
-    measured : times and memory, see the card.
+    version : of the model.
+    summaries : ``summary.json`` of evaluations by split, e.g. ``{"val": {region: {metric: …}}}``.
+    measured : times and memory, named so that the card can print them; ``seconds_per_megapixel`` feeds the estimate.
+    data_description, data_licence : of the training data, for the card and LICENSE.
+    limits, note : sentences for the card.
     """
+
+    version: str
+    summaries: Mapping[str, Any]
+    measured: Mapping[str, Any]
+    data_description: str
+    data_licence: str
+    limits: tuple[str, ...] = ()
+    note: str = ""
+
+
+def publish(model: Path, publication: Publication, folder: Path) -> Path:
+    """A copy of ``model`` in ``folder`` with the publication's figures in its metadata, card and licence."""
     bundle = Bundle.open(model)
     bundle.verify()
     with atomic.replacing(folder) as temporary:
         shutil.copytree(bundle.folder, temporary)
         metadata = json.loads(json.dumps(bundle.metadata))
-        metadata["version"] = version
-        metadata["changelog"] = {
-            version: f"published from a training of {bundle.info['provenance'].get('epochs_trained')} epochs"
-        }
+        metadata["version"] = publication.version
+        metadata["changelog"] = {publication.version: "first publication"}
+        metadata["data_source"] = publication.data_description
+        metadata["eval_metrics"] = without_nan(publication.summaries)
         info = metadata[OUR_KEY]
-        info["measured"] = dict(measured)
-        info["provenance"]["metrics"] = dict(summary)
-        (temporary / CARD).write_text(card.write_card(info, version, summary), encoding="utf-8")
+        info["measured"] = dict(publication.measured)
+        info["provenance"] |= {
+            "metrics": without_nan(publication.summaries),
+            "limits": list(publication.limits),
+            "note": publication.note,
+        }
+        info["provenance"]["data"] |= {
+            "description": publication.data_description,
+            "licence": publication.data_licence,
+        }
+        licence = (
+            f"{LICENSE_TEXT}\nTraining data: {publication.data_description}\nLicence: {publication.data_licence}\n"
+        )
+        (temporary / LICENSE_NAME).write_text(licence, encoding="utf-8")
+        (temporary / CARD).write_text(
+            card.write_card(info, publication.version, publication.summaries), encoding="utf-8"
+        )
         _write_json(temporary / METADATA, metadata)
         _seal(temporary)
     return folder
+
+
+def without_nan(value: Any) -> Any:
+    """``value`` with NaN as None at any depth, as JSON wants it."""
+    if isinstance(value, Mapping):
+        return {name: without_nan(part) for name, part in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def average_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -58,7 +58,9 @@ def _training(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
         f"- Data: {data.get('description') or data.get('folder', 'unknown')}; cases by patient: {counts or 'unknown'}",
         f"- Network: `{network['name']}` {network['arguments']}",
         f"- Encoder started from: {provenance.get('encoder_start', 'random')}",
-        f"- Epochs: {provenance.get('epochs_trained', 0)}, best on validation: {provenance.get('best_epoch', 0)}",
+        f"- Epochs: {provenance.get('epochs_trained', 0)}"
+        + (f", best on validation: {provenance['best_epoch']}" if provenance.get("best_epoch") else ""),
+        *(f"- {stage['what'][0].upper()}{stage['what'][1:]}" for stage in provenance.get("stages", [])),
     ]
     if data.get("licence"):
         lines.append(f"- Licence of the data, which the weights inherit: {data['licence']}")

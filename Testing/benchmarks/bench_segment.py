@@ -20,11 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
+from MedSegEffNetLib.dataset.readers import read_folder
 from MedSegEffNetLib.image import Image, write
 from MedSegEffNetLib.inference.engine import Setup, default_threads, open_engine
 from MedSegEffNetLib.inference.openvino_engine import cpu_precision
+from MedSegEffNetLib.inference.slices import SliceCutter, predict
 from MedSegEffNetLib.models.registry import find
+from MedSegEffNetLib.preprocessing import Pipeline, stack
 from MedSegEffNetLib.synthetic.brain_patient import make_patient
+from MedSegEffNetLib.task import get_segmentation_task
 
 SLICES = 60
 BATCH = 4
@@ -34,11 +38,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="tumor-slices")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--data", type=Path, help="labelled cases whose split 'val' is used to compare precisions")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         whole_process(arguments.model, arguments.runs, Path(folder))
     network(arguments.model, arguments.runs)
     imports(arguments.runs)
+    if arguments.data:
+        agreement(arguments.model, arguments.data)
 
 
 def whole_process(model: str, runs: int, folder: Path) -> None:
@@ -80,6 +87,26 @@ def network(model: str, runs: int) -> None:
         print(f"network, {name}: {spread(values)} ms a slice")
     ratios = [slow / fast for fast, slow in zip(*times.values(), strict=True)]
     print(f"network, torch float32 / OpenVINO: {spread(ratios)}")
+
+
+def agreement(model: str, data: Path) -> None:
+    """Dice of the mask from OpenVINO as it is used against torch in float32, a case at a time."""
+    bundle = find(model)
+    entry = bundle.info["networks"][0]
+    pipeline = Pipeline.from_steps(bundle.preprocessing)
+    found = []
+    for case in read_folder(data, get_segmentation_task(bundle.task_id)):
+        if case.split == "val":
+            volume, _ = pipeline.apply(stack(case.load()[0], bundle.channels))
+            cutter = SliceCutter(volume.array, entry["context"], entry["divisor"])
+            masks = []
+            for name, precision in (("openvino", cpu_precision()), ("torch", "float32")):
+                setup = Setup(name, "cpu", precision, BATCH)
+                engine = open_engine(bundle, 0, setup, cutter.input_shape, default_threads())
+                maps = predict(engine, cutter, BATCH, False, False, lambda *_: None)
+                masks.append(maps > bundle.info["thresholds"][0])
+            found.append(2 * (masks[0] & masks[1]).sum() / (masks[0].sum() + masks[1].sum()))
+    print(f"Dice of OpenVINO {cpu_precision()} against torch float32, {len(found)} cases: {spread(found)}")
 
 
 def imports(runs: int) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from MedSegEffNetLib.inference.engine import Setup
-from MedSegEffNetLib.models.build import average_weights, build_bundle, publish
+from MedSegEffNetLib.models.build import Publication, average_weights, build_bundle, publish
 from MedSegEffNetLib.models.bundle import CONFIG, METADATA, Bundle
 
 # What MONAI's metadata schema asks for (its own copy lies on a server).
@@ -64,11 +64,14 @@ def test_a_model_without_its_openvino_form_makes_it_once(tmp_path, tiny_training
 
 def test_publishing_writes_measured_figures_into_card_and_metadata(bundle, tmp_path):
     summary = {"val": {"tumor": {"dice": {"mean": 0.9123, "std": 0.1, "median": 0.93, "n": 12}}}}
-    folder = publish(bundle.folder, summary, {"seconds per slice": 0.01}, tmp_path / "out", "1.0.0")
+    publication = Publication("1.0.0", summary, {"seconds_per_slice": 0.01}, "a set", "CC BY 4.0", ("Small tumors.",))
+    folder = publish(bundle.folder, publication, tmp_path / "out")
     published = Bundle.open(folder)
     published.verify()
     assert published.version == "1.0.0"
     assert "| tumor | dice | 0.912 |" in published.card
+    assert "- Small tumors." in published.card
+    assert "CC BY 4.0" in (folder / "LICENSE").read_text(encoding="utf-8")
     assert published.info["provenance"]["metrics"] == summary
 
 

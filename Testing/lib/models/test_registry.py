@@ -6,7 +6,7 @@ import pytest
 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.models import registry
-from MedSegEffNetLib.models.build import publish
+from MedSegEffNetLib.models.build import Publication, publish
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def installed(bundle, tmp_path, monkeypatch):
     monkeypatch.setenv(registry.FOLDER_VARIABLE, str(tmp_path / "Models"))
     monkeypatch.setattr(registry, "resources_folder", lambda: tmp_path / "none")
     for version in ("0.9.0", "0.10.0"):
-        publish(bundle.folder, {}, {}, tmp_path / "Models" / f"tiny-{version}", version)
+        publish(bundle.folder, Publication(version, {}, {}, "", ""), tmp_path / "Models" / f"tiny-{version}")
     return tmp_path / "Models"
 
 
