@@ -43,7 +43,7 @@ def losses(run):
 def finished(patients, tmp_path_factory):
     """A run that nobody disturbed."""
     run = tmp_path_factory.mktemp("runs") / "whole"
-    train("tumor-slices", patients, run, network="unet_2d", settings=settings("epochs=30"))
+    subprocess.run(command(patients, run, "epochs=30"), check=True, capture_output=True)
     return run
 
 
@@ -82,7 +82,7 @@ def test_a_run_that_is_killed_twice_ends_with_the_same_losses(finished, patients
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert not (run / "model").exists()
-    train("tumor-slices", patients, run, network="unet_2d", settings=settings("epochs=30"))
+    subprocess.run(command(patients, run, "epochs=30"), check=True, capture_output=True)
     assert losses(run) == losses(finished)
 
 
