@@ -76,7 +76,7 @@ def _figures(summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     parts = []
     for split, regions in summary.items():
         rows = [
-            f"Split `{split}`, a case at a time over all of its slices (empty ones included):\n",
+            f"Cases of `{split}`, each over all of its slices (empty ones included):\n",
             "| region | metric | mean | SD | median | n |",
             "|---|---|---|---|---|---|",
         ]
