@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.inference.options import Options
+from MedSegEffNetLib.inference.options import Options, Setup
 from MedSegEffNetLib.models.bundle import Bundle
 
 
@@ -20,19 +19,6 @@ class Engine(Protocol):
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """``(N, C, H, W)`` float32 to logits ``(N, R, H, W)`` float32."""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """How the network is run."""
-
-    engine: str
-    device: str
-    precision: str
-    batch_size: int
-
-    def __str__(self) -> str:
-        return f"{self.engine} on {self.device} in {self.precision}, {self.batch_size} slices at a time"
 
 
 def choose(options: Options, batch_size: int) -> Setup:

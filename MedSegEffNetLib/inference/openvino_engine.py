@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from MedSegEffNetLib.inference.engine import Setup
+from MedSegEffNetLib.inference.options import Setup
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.ir import make_ir
 

@@ -1,4 +1,4 @@
-"""What a user can choose about a prediction."""
+"""What a user can choose about a prediction, and the setup that follows from it."""
 
 from __future__ import annotations
 
@@ -38,3 +38,16 @@ class Options:
             raise InputError(f"{self.threads} threads", expected="1 or more")
         if self.engine == "openvino" and self.device not in ("auto", "cpu"):
             raise InputError(f"OpenVINO runs on the CPU here, not on {self.device}", hint="use --engine torch")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How the network is run."""
+
+    engine: str
+    device: str
+    precision: str
+    batch_size: int
+
+    def __str__(self) -> str:
+        return f"{self.engine} on {self.device} in {self.precision}, {self.batch_size} slices at a time"

@@ -14,7 +14,7 @@ from MedSegEffNetLib.errors import OutOfMemory
 from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.inference import engine, plan, slices
 from MedSegEffNetLib.inference.checks import check_images
-from MedSegEffNetLib.inference.options import Options
+from MedSegEffNetLib.inference.options import Options, Setup
 from MedSegEffNetLib.job import Job
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.preprocessing import Pipeline, stack
@@ -84,7 +84,7 @@ def segment_case(images: Mapping[str, Image], bundle: Bundle, options: Options, 
 
 def _run_network(
     bundle: Bundle, cutter: slices.SliceCutter, options: Options, batch_size: int, job: Job
-) -> tuple[np.ndarray, engine.Setup]:
+) -> tuple[np.ndarray, Setup]:
     threads = options.threads or engine.default_threads()
     exclusive = bundle.info["activation"] == "softmax"
 

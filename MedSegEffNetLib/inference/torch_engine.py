@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from MedSegEffNetLib import networks
-from MedSegEffNetLib.inference.engine import Setup
+from MedSegEffNetLib.inference.options import Setup
 from MedSegEffNetLib.models.bundle import Bundle
 
 _TYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}

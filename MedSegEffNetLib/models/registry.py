@@ -9,7 +9,7 @@ from pathlib import Path
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.models.bundle import METADATA, Bundle
 from MedSegEffNetLib.resources import resources_folder
-from MedSegEffNetLib.task import list_tasks
+from MedSegEffNetLib.task import Task, list_tasks
 
 FOLDER_VARIABLE = "MEDSEGEFFNET_MODELS"
 
@@ -61,7 +61,7 @@ def find(model: str) -> Bundle:
         if not name:
             raise InputError(
                 f"no model of task {task.id} is shipped yet",
-                hint=f"train one: medsegeffnet train {task.id} --data FOLDER --run FOLDER",
+                hint=_how_to_get_one(task),
             )
     for bundle in models:
         if bundle.name == name and version in ("", bundle.version):
@@ -71,6 +71,12 @@ def find(model: str) -> Bundle:
         expected=", ".join(f"{bundle.name}@{bundle.version}" for bundle in models) or "no model is installed",
         hint="see `medsegeffnet models list`, or give the path of a model's folder",
     )
+
+
+def _how_to_get_one(task: Task) -> str:
+    if task.kind == "segmentation" and task.dimensions == 2:
+        return f"train one: medsegeffnet train {task.id} --data FOLDER --run FOLDER"
+    return "this version cannot train one either; tumor-slices segments tumors slice by slice"
 
 
 def _version_key(version: str) -> tuple[int, ...]:

@@ -22,8 +22,9 @@ import numpy as np
 
 from MedSegEffNetLib.dataset.readers import read_folder
 from MedSegEffNetLib.image import Image, write
-from MedSegEffNetLib.inference.engine import Setup, default_threads, open_engine
+from MedSegEffNetLib.inference.engine import default_threads, open_engine
 from MedSegEffNetLib.inference.openvino_engine import cpu_precision
+from MedSegEffNetLib.inference.options import Setup
 from MedSegEffNetLib.inference.slices import SliceCutter, predict
 from MedSegEffNetLib.models.registry import find
 from MedSegEffNetLib.preprocessing import Pipeline, stack

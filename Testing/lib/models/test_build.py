@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from MedSegEffNetLib.inference.engine import Setup
+from MedSegEffNetLib.inference.options import Setup
 from MedSegEffNetLib.models.build import Publication, average_weights, build_bundle, publish
 from MedSegEffNetLib.models.bundle import CONFIG, METADATA, Bundle
 

@@ -37,8 +37,11 @@ def test_what_is_not_there_is_refused_with_what_is(installed):
     with pytest.raises(InputError, match=r"0\.8\.0"):
         registry.find("tumor-slices-unet@0.8.0")
     with pytest.raises(InputError, match="is shipped yet") as caught:
-        registry.find("mri-synthesis")
-    assert "train" in caught.value.hint
+        registry.find("covid-ct")
+    assert "medsegeffnet train covid-ct" in caught.value.hint
+    with pytest.raises(InputError, match="is shipped yet") as caught:
+        registry.find("brain-tumor")
+    assert "cannot train" in caught.value.hint
 
 
 def test_the_shipped_models_are_whole():
