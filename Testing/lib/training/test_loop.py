@@ -1,0 +1,125 @@
+"""Schedules, early stopping, the running average and what counts as best."""
+
+import numpy as np
+import pytest
+import torch
+
+from MedSegEffNetLib import networks
+from MedSegEffNetLib.job import Job
+from MedSegEffNetLib.task import Channel
+from MedSegEffNetLib.training import checkpoint
+from MedSegEffNetLib.training.config import Recipe
+from MedSegEffNetLib.training.data import Slices
+from MedSegEffNetLib.training.loop import Trainer
+
+CHANNELS = (Channel("flair", "FLAIR"),)
+
+
+def a_trainer(**settings):
+    torch.manual_seed(0)
+    network = networks.build("unet_2d", {"in_channels": 1, "out_channels": 1, "channels": [2, 4]})
+    return Trainer(network, Recipe(**{"epochs": 10, "batch_size": 2, "learning_rate": 0.01, **settings}), CHANNELS)
+
+
+def cases(count=2):
+    draw = np.random.default_rng(0)
+    targets = (draw.random((2, 1, 8, 8)) > 0.7).astype(np.uint8)
+    return [
+        Slices(str(n), (targets + 0.1 * draw.standard_normal(targets.shape)).astype(np.float16), targets)
+        for n in range(count)
+    ]
+
+
+def rates(trainer, epochs):
+    found = []
+    for epoch in epochs:
+        trainer._set_rate(epoch)
+        found.append(trainer.optimizer.param_groups[0]["lr"])
+    return found
+
+
+def finish(trainer, dice, folder):
+    trainer._finish_epoch({"train_loss": 1.0, "val_loss": 1.0, "val_dice": dice}, folder, Job.open(None, {}))
+
+
+def test_the_cosine_falls_from_the_rate_to_a_hundredth_after_warming_up():
+    start, middle, end = rates(a_trainer(schedule="cosine"), (0, 5, 10))
+    assert start == pytest.approx(0.01)
+    assert middle == pytest.approx(0.01 * 0.505)
+    assert end == pytest.approx(0.0001)
+    assert rates(a_trainer(schedule="cosine", warmup=2.0), (0.5,))[0] < 0.003
+
+
+def test_steps_fall_every_so_many_epochs():
+    assert rates(a_trainer(schedule="step", patience=4, decay=0.5), (0, 3.9, 4, 8)) == pytest.approx(
+        [0.01, 0.01, 0.005, 0.0025]
+    )
+
+
+def test_a_plateau_lowers_the_rate_and_ends_the_training_at_last(tmp_path):
+    trainer = a_trainer(schedule="plateau", patience=2, decay=0.5, early_stopping=5)
+    for dice in (0.5, 0.4, 0.4):
+        finish(trainer, dice, tmp_path)
+    assert rates(trainer, (3,)) == pytest.approx([0.005])
+    assert not trainer._gave_up()
+    for dice in (0.5, 0.3, 0.3):
+        finish(trainer, dice, tmp_path)
+    assert trainer._gave_up()
+    assert (trainer.best, trainer.best_epoch) == (0.5, 1)
+
+
+def test_the_best_weights_are_those_of_the_monitor(tmp_path):
+    trainer = a_trainer()
+    for dice in (0.2, 0.6, 0.4):
+        finish(trainer, dice, tmp_path)
+    assert checkpoint.load(tmp_path / checkpoint.BEST)["row"]["val_dice"] == 0.6
+    assert checkpoint.load(tmp_path / checkpoint.LAST)["epoch"] == 3
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("loss", ["bce", "soft_dice", "ce_dice", "mse"])
+def test_every_optimizer_and_loss_learns_a_simple_picture(optimizer, loss):
+    trainer = a_trainer(optimizer=optimizer, loss=loss, learning_rate=0.05)
+    first = trainer.train_epoch(cases(), Job.open(None, {}))
+    for trainer.epoch in range(1, 12):
+        last = trainer.train_epoch(cases(), Job.open(None, {}))
+    assert last < first
+
+
+def test_the_running_average_lags_behind_the_weights():
+    trainer = a_trainer(ema=0.9)
+    before = [parameter.clone() for parameter in trainer.average.parameters()]
+    trainer.train_epoch(cases(), Job.open(None, {}))
+    moved = [(a - b).abs().max() for a, b in zip(trainer.average.parameters(), before, strict=True)]
+    apart = [
+        (a - b).abs().max() for a, b in zip(trainer.average.parameters(), trainer.network.parameters(), strict=True)
+    ]
+    assert max(moved) > 0
+    assert max(apart) > 0
+
+
+def test_background_noise_raises_only_the_background():
+    from MedSegEffNetLib.training.loop import _raise_background
+
+    targets = torch.tensor([[0.0, 1.0]]).repeat(100, 1)
+    raised = _raise_background(targets, 0.2, torch.Generator().manual_seed(0))
+    assert (raised[:, 1] == 1).all()
+    assert 0 < raised[:, 0].max() <= 0.2
+
+
+def test_figures_of_a_perfect_and_an_empty_case():
+    trainer = a_trainer(monitor="iou")
+    empty = Slices("empty", np.zeros((1, 1, 8, 8), dtype=np.float16), np.zeros((1, 1, 8, 8), dtype=np.uint8))
+    for parameter in trainer.network.parameters():
+        torch.nn.init.zeros_(parameter)
+    torch.nn.init.constant_(trainer.network.head.bias, -5.0)
+    figures = trainer.validate([empty], Job.open(None, {}))
+    assert (figures["val_dice"], figures["val_iou"], figures["val_accuracy"]) == (1.0, 1.0, 1.0)
+
+
+def test_a_damaged_checkpoint_is_refused_with_a_reason(tmp_path):
+    from MedSegEffNetLib.errors import InputError
+
+    (tmp_path / "last.pt").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="cannot be read as a checkpoint"):
+        checkpoint.load(tmp_path / "last.pt")
