@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MedSegEffNetError as error:
         print(str(error) if error.exit_code == 0 else f"Error: {error}", file=sys.stderr)
         return error.exit_code
+    except MemoryError:
+        print("Error: memory ran out\nWhat to do: close other programs, or give smaller images", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1

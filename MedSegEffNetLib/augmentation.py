@@ -47,8 +47,9 @@ class Augmentation:
         for setting in fields(self):
             if getattr(self, setting.name) < 0:
                 raise ValueError(f"augmentation {setting.name} is {getattr(self, setting.name)}, not 0 or more")
-        if self.zoom >= 1:
-            raise ValueError(f"augmentation zoom is {self.zoom}, not below 1")
+        for name in ("zoom", "gamma"):
+            if getattr(self, name) >= 1:
+                raise ValueError(f"augmentation {name} is {getattr(self, name)}, not below 1")
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> Augmentation:

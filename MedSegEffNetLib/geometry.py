@@ -33,7 +33,12 @@ class Volume:
     @property
     def spacing(self) -> np.ndarray:
         """Voxel size in mm along x, y, z."""
-        return np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
+        return spacing_of(self.affine)
+
+
+def spacing_of(affine: np.ndarray) -> np.ndarray:
+    """Voxel size in mm along x, y, z of an affine ``(4, 4)``."""
+    return np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
 
 
 def axes_towards(affine: np.ndarray, axes: str) -> tuple[tuple[int, ...], tuple[bool, ...]]:

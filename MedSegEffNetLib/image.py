@@ -21,6 +21,8 @@ from MedSegEffNetLib.errors import InputError
 if TYPE_CHECKING:
     from MedSegEffNetLib.task import Label
 
+# Affines that went through several programs differ in the last digits: a tenth of a voxel is no other grid.
+GRID_TOLERANCE = 0.1
 _READABLE = "an image: .nii, .nii.gz, .nrrd, .mha, .mhd, .npy, .png, .tif, .webp, a folder of slices or of DICOM files"
 
 

@@ -2,6 +2,38 @@
 
 ``job.json`` is the request; ``events.jsonl`` has one event a line, appended; a file ``STOP`` asks the job to end in
 good order; ``lock.json`` names the process that works on it. Whoever reads the folder knows the whole state.
+
+Every event has ``version``, ``sequence`` (from 1, over all starts of the job), ``time`` (ISO 8601, UTC) and ``event``, its
+kind, with these fields (paths are in full, unknown numbers null):
+
+``started``
+    ``request`` (as in ``job.json``), ``process``.
+``plan``
+    What a prediction will need: ``batch_size`` (slices at a time), ``megabytes``, ``seconds``.
+``progress``
+    ``stage``, ``done`` of ``total`` parts, ``seconds_left`` (null: not known yet).
+``notice``
+    ``text`` for the user.
+``case``
+    Of ``segment --batch``: ``case`` (its folder's name), ``index`` (from 0) of ``total``, ``state`` (first ``queued`` for
+    all, then ``running`` and ``done`` or ``failed`` for each, or ``skipped``: done by an earlier start), ``message``,
+    ``expected`` and ``hint`` (failed), ``output`` (the label map), and, done or skipped, the fields of ``finished``.
+``epoch``
+    Of a training: ``epoch``, ``train_loss``, ``val_loss``, ``val_dice``, ``val_iou``, ``val_accuracy``, ``rate``,
+    ``seconds``, ``best`` (the monitored figure), ``best_epoch``.
+``checkpoint``
+    ``path`` (in the folder), ``epoch``.
+``finished``
+    ``segment``: ``label_map``, ``report`` and ``uncertainty`` (a path or null), ``probabilities`` (path by region),
+    ``volumes_ml`` (by label; null where no voxel size is known), ``warnings``, ``measured`` (``seconds``, ``peak_mb``,
+    ``device``, ``engine``, ``precision``, ``setup`` …). ``segment --batch``: ``output`` (folder), ``total``, ``done``,
+    ``skipped``, ``failed``. ``train``: ``model`` (in the folder). ``evaluate``: ``output`` (folder), ``summary``.
+    ``doctor``: ``diagnosis``. ``models``: ``models``, or ``model``, ``folder`` and ``output`` where they apply.
+    ``sample``: ``images`` (path by channel).
+``stopped``
+    ``message``.
+``failed``
+    ``type`` (the error's class), ``message``, ``expected``, ``hint``, and what was given to :meth:`Job.finish` before.
 """
 
 from __future__ import annotations
@@ -59,11 +91,12 @@ class Job:
         Raises
         ------
         InputError
-            Another process works on the folder, it cannot be written, or a newer version of this program wrote it.
+            Another process works on the folder, it holds the job of another command, it cannot be written, or a newer
+            version of this program wrote it.
         """
         job = cls(folder, request)
         if folder is not None:
-            read_request(folder)
+            _refuse_other_command(folder, job.request)
             atomic.check_writable(folder / REQUEST)
             _take_lock(folder)
             (folder / STOP).unlink(missing_ok=True)
@@ -101,10 +134,11 @@ class Job:
         if isinstance(error, Stopped | KeyboardInterrupt):
             self.emit("stopped", message=str(error) or "interrupted from the keyboard")
             return
-        message, hint = str(error) or type(error).__name__, ""
+        message, expected, hint = str(error) or type(error).__name__, "", ""
         if isinstance(error, MedSegEffNetError):
-            message, hint = error.found, error.hint
-        self.emit("failed", type=type(error).__name__, message=message, hint=hint)
+            message, expected, hint = error.found, error.expected, error.hint
+        told = {"type": type(error).__name__, "message": message, "expected": expected, "hint": hint}
+        self.emit("failed", **{**self._results, **told})
 
     def emit(self, kind: str, /, **fields: Any) -> None:
         """Append an event of this kind with these fields; :class:`MedSegEffNetError` if the disk is full, say."""
@@ -143,7 +177,7 @@ class Job:
             raise Stopped("stopped as asked by the file STOP; run the same command again to go on")
 
     def finish(self, **results: Any) -> None:
-        """What the ``finished`` event will carry."""
+        """What the event ``finished`` (or ``failed``) at the end will carry."""
         self._results = results
 
 
@@ -157,6 +191,7 @@ def read_request(folder: Path) -> dict[str, Any] | None:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         schema = int(content["schema"])
+        dict(content["request"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged ({error})", hint="use another --run folder") from error
     if schema > SCHEMA:
@@ -166,6 +201,18 @@ def read_request(folder: Path) -> dict[str, Any] | None:
             hint="update MedSegEffNet, or use another --run folder",
         )
     return content
+
+
+def _refuse_other_command(folder: Path, request: Mapping[str, Any]) -> None:
+    """A folder belongs to the command that began it: its checkpoints and its request must not be lost to another one."""
+    before = (read_request(folder) or {"request": {}})["request"].get("command")
+    now = request.get("command")
+    if before and now and before != now:
+        raise InputError(
+            f"{folder} holds a job of the command '{before}'",
+            expected=f"a new folder, or one of the command '{now}'",
+            hint="name another --run folder",
+        )
 
 
 def read_events(folder: Path, offset: int = 0) -> tuple[list[Event], int]:

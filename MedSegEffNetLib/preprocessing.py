@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -22,12 +20,15 @@ from MedSegEffNetLib import geometry
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.geometry import Undo, Volume
 from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.resources import cache_folder
 from MedSegEffNetLib.task import Channel
 from MedSegEffNetLib.task import Step as StepSettings
 
+Shape = tuple[int, int, int]
+
 
 class PreprocessingStep(Protocol):
-    """The contract of a step."""
+    """The contract of a step. One that changes the grid also has ``grid``, which tells the new one without the work."""
 
     name: ClassVar[str]
 
@@ -67,6 +68,11 @@ class Reorient:
     name: ClassVar[str] = "reorient"
     axes: str = "LPS"
 
+    def grid(self, shape: Shape, affine: np.ndarray) -> tuple[Shape, np.ndarray]:
+        """Shape and affine after the turn."""
+        order, flips = geometry.axes_towards(affine, self.axes)
+        return (shape[order[0]], shape[order[1]], shape[order[2]]), geometry.turned_affine(affine, shape, order, flips)
+
     def apply(self, volume: Volume) -> tuple[Volume, Undo]:
         order, flips = geometry.axes_towards(volume.affine, self.axes)
         turn = functools.partial(geometry.turn, order=order, flips=flips)
@@ -99,6 +105,11 @@ class CenterCrop:
     name: ClassVar[str] = "center_crop"
     size: tuple[int, int, int] = (192, 160, 108)
 
+    def grid(self, shape: Shape, affine: np.ndarray) -> tuple[Shape, np.ndarray]:
+        """The shape after the cut; the affine of the uncut volume, whose spacing is the same."""
+        x, y, z = (min(length, wanted) for length, wanted in zip(shape, self.size, strict=True))
+        return (x, y, z), affine
+
     def apply(self, volume: Volume) -> tuple[Volume, Undo]:
         box = []
         for length, wanted in zip(volume.array.shape[1:], self.size, strict=True):
@@ -114,13 +125,18 @@ class Resize:
     name: ClassVar[str] = "resize"
     size: tuple[int, int] = (240, 240)
 
+    def grid(self, shape: Shape, affine: np.ndarray) -> tuple[Shape, np.ndarray]:
+        """Shape and affine (without the shift of its origin) after resizing."""
+        factor = float((np.asarray(shape[:2]) * geometry.spacing_of(affine)[:2] / np.asarray(self.size)).max())
+        scale = np.array([factor, factor, 1.0]) / [*geometry.spacing_of(affine)[:2], 1.0]
+        return (*self.size, shape[2]), affine @ np.diag([*scale, 1.0])
+
     def apply(self, volume: Volume) -> tuple[Volume, Undo]:
-        in_plane = volume.array.shape[1:3]
-        if tuple(in_plane) == tuple(self.size):
+        shape = volume.array.shape[1:]
+        if tuple(shape[:2]) == tuple(self.size):
             return volume, _unchanged_grid
-        extent = np.asarray(in_plane) * volume.spacing[:2]
-        spacing = float((extent / np.asarray(self.size)).max())
-        return geometry.resample(volume, np.array([spacing, spacing, volume.spacing[2]]), (*self.size, None))
+        _, affine = self.grid(shape, volume.affine)
+        return geometry.resample(volume, geometry.spacing_of(affine), (*self.size, None))
 
 
 @dataclass(frozen=True)
@@ -129,6 +145,12 @@ class Resample:
 
     name: ClassVar[str] = "resample"
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def grid(self, shape: Shape, affine: np.ndarray) -> tuple[Shape, np.ndarray]:
+        """Shape and affine (without the shift of its origin) after resampling."""
+        scale = np.asarray(self.spacing) / geometry.spacing_of(affine)
+        x, y, z = (max(1, round(length / step)) for length, step in zip(shape, scale, strict=True))
+        return (x, y, z), affine @ np.diag([*scale, 1.0])
 
     def apply(self, volume: Volume) -> tuple[Volume, Undo]:
         if np.allclose(volume.spacing, self.spacing, rtol=1e-3):
@@ -256,7 +278,7 @@ class N4:
 
     def _correct(self, image: np.ndarray) -> np.ndarray:
         digest = hashlib.sha256(np.ascontiguousarray(image).tobytes() + f"{image.shape}{self.shrink}".encode())
-        cached = Path(tempfile.gettempdir()) / "medsegeffnet-n4" / f"{digest.hexdigest()[:32]}.npy"
+        cached = cache_folder() / "n4" / f"{digest.hexdigest()[:32]}.npy"
         if cached.is_file():
             stored: np.ndarray = np.load(cached, allow_pickle=False)
             return stored
@@ -327,6 +349,13 @@ class Pipeline:
             return maps
 
         return volume, undo_all
+
+    def prepared_shape(self, shape: Shape, affine: np.ndarray) -> Shape:
+        """Voxels (x, y, z) of a volume after all steps, without doing them; no less than what they will be."""
+        for part in self.parts:
+            if hasattr(part, "grid"):
+                shape, affine = part.grid(shape, affine)
+        return shape
 
     def steps(self) -> tuple[StepSettings, ...]:
         """The steps as data, with learnt constants, ready for JSON."""

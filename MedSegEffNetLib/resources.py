@@ -1,7 +1,9 @@
-"""Where the shipped resources (models, sample cases) lie."""
+"""Where the shipped resources (models, sample cases) lie, and where what can be made again is kept."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 
@@ -10,3 +12,14 @@ def resources_folder() -> Path:
     package = Path(__file__).resolve().parent
     packed = package / "_resources"
     return packed if packed.is_dir() else package.parent / "Resources"
+
+
+def cache_folder() -> Path:
+    """Where things that can be made again are kept for this user."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return base / "MedSegEffNet"

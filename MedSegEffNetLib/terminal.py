@@ -26,6 +26,11 @@ class ProgressLine:
             self._progress(bar(event["stage"], event["done"], event["total"], event["seconds_left"]))
         elif kind == "notice":
             self._line(f"Note: {event['text']}")
+        elif kind == "plan" and (self._live or event["seconds"] >= _QUIET):
+            self._line(f"Expected: {duration(event['seconds'])}, {event['megabytes']} MB of memory")
+        elif kind == "case" and event["state"] not in ("queued", "running"):
+            why = f": {event['message']}" if event["message"] else ""
+            self._line(f"Case {event['index'] + 1} of {event['total']}, {event['case']}: {event['state']}{why}")
         elif kind == "epoch":
             self._line(
                 f"Epoch {event['epoch']:.0f}: loss {number(event['train_loss'])}, validation loss {number(event['val_loss'])}, "

@@ -1,11 +1,13 @@
-"""Images for a command: from --input and --case to images by channel, all checked before any work."""
+"""Images for a command: from --input, --case and --batch to images by channel, all checked before any work."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +21,14 @@ ALL = ""  # key of a file or folder that holds all channels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--input`` and ``--case``, of which one is given."""
+    """``--input``, ``--case`` and ``--batch``, of which one is given."""
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument(
         "--input", metavar="CHANNEL=FILE", nargs="+", action="extend", dest="inputs",
         help="a channel's image (file, folder of slices or DICOM series); FILE alone if its components are the channels",
     )  # fmt: skip
     group.add_argument("--case", type=Path, metavar="FOLDER", help="folder whose files' names tell the channels")
+    group.add_argument("--batch", type=Path, metavar="FOLDER", help="folder of case folders; the same again resumes")
 
 
 def given_paths(arguments: argparse.Namespace, bundle: Bundle) -> dict[str, Path]:
@@ -56,30 +59,38 @@ def given_paths(arguments: argparse.Namespace, bundle: Bundle) -> dict[str, Path
     return paths
 
 
-def read_inputs(arguments: argparse.Namespace, paths: Mapping[str, Path], bundle: Bundle) -> dict[str, Image]:
-    """The images by channel name."""
+def read_inputs(paths: Mapping[str, Path], bundle: Bundle, *, is_case: bool) -> dict[str, Image]:
+    """The images by channel name; with ``is_case`` the only path is a folder whose files' names tell the channels."""
     from MedSegEffNetLib.dataset.channels import load_case_images, split_components
     from MedSegEffNetLib.image import read
     from MedSegEffNetLib.task import get_task
 
-    if arguments.case is not None:
-        return load_case_images(arguments.case, get_task(bundle.task_id))
+    if is_case:
+        return load_case_images(paths[ALL], get_task(bundle.task_id))
     if ALL in paths:
-        return split_components(read(paths[ALL]), bundle.channels, str(paths[ALL]))
-    return {channel: read(path) for channel, path in paths.items()}
+        return split_components(_with_doubt(read(paths[ALL]), paths[ALL]), bundle.channels, str(paths[ALL]))
+    return {channel: _with_doubt(read(path), path) for channel, path in paths.items()}
+
+
+def _with_doubt(image: Image, path: Path) -> Image:
+    """``image`` with a note where the file's name says that it is a label map."""
+    from MedSegEffNetLib.dataset.channels import is_label
+
+    doubt = f"{path.name} is called like a label map, not like an image." if is_label(path) else ""
+    return replace(image, notes=(*image.notes, doubt)) if doubt else image
 
 
 def files_read(paths: Iterable[Path], bundle: Bundle) -> list[Path]:
-    """Every file that an output must not replace: the paths, and the images in those that are folders."""
+    """Every file that an output must not replace: the paths, and the images and label maps in those that are folders."""
     from MedSegEffNetLib.dataset.channels import image_files, is_label, match_channels
     from MedSegEffNetLib.formats import READERS, suffix_of
 
     found = list(paths)
     for folder in [path for path in found if path.is_dir()]:
-        images = [path for path in image_files(folder) if not is_label(path)]
-        found += [path for path in images if READERS[suffix_of(path, READERS)] in ("slices", "npy")]
+        files = image_files(folder)
+        found += [path for path in files if is_label(path) or READERS[suffix_of(path, READERS)] in ("slices", "npy")]
         with contextlib.suppress(InputError):  # what is missing or ambiguous is told when the folder is read
-            found += match_channels(images, bundle.channels).values()
+            found += match_channels(files, bundle.channels).values()
     return found
 
 
@@ -93,6 +104,20 @@ def check_output(path: Path, inputs: Sequence[Path] = (), suffixes: Sequence[str
         same = os.path.realpath(path) == os.path.realpath(given)
         if same or (path.exists() and given.exists() and os.path.samefile(path, given)):
             raise InputError(
-                f"output {path} is also an input", expected="a file of its own", hint="choose another name"
+                f"output {path} is also an input, or a label map of the case",
+                expected="a file of its own",
+                hint="choose another name, or move the file that is there",
             )
     check_writable(path)
+
+
+def check_apart(outputs: Sequence[Path]) -> None:
+    """Refuse outputs of which one would replace another one, or would have to be a folder for it."""
+    places = [Path(os.path.realpath(path).casefold()) for path in outputs]
+    for (first, place), (second, other) in itertools.combinations(zip(outputs, places, strict=True), 2):
+        if place == other or place in other.parents or other in place.parents:
+            raise InputError(
+                f"the outputs {first} and {second} are in each other's way",
+                expected="a file of its own for every output",
+                hint="choose another name for one of them",
+            )

@@ -10,10 +10,6 @@ from MedSegEffNetLib.errors import InputError
 
 if TYPE_CHECKING:
     from MedSegEffNetLib.image import Image
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from MedSegEffNetLib.image import Image
 
 HELP = "segment a sample patient with the shipped model and write label map and report"
 MODEL = "tumor-slices"
@@ -33,7 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Segment, write, and print where the results are and how well they agree with the true label map."""
     from MedSegEffNetLib import metrics
     from MedSegEffNetLib.commands._inputs import check_output
-    from MedSegEffNetLib.commands.segment import volume_table, write_report
+    from MedSegEffNetLib.commands._outputs import volume_table, write_report
     from MedSegEffNetLib.image import write, write_label_map
     from MedSegEffNetLib.inference.options import Options
     from MedSegEffNetLib.inference.predict import segment_case

@@ -1,35 +1,123 @@
-"""List, show and verify models."""
+"""List, show, verify, import, export and remove models."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-HELP = "list, show or verify the installed models"
+if TYPE_CHECKING:
+    from MedSegEffNetLib.job import Job
+    from MedSegEffNetLib.models.bundle import Bundle
+
+HELP = "list, show, verify, import, export or remove models"
+_MODEL = "name, name@version, folder or task"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``list``, ``show MODEL``, ``verify [MODEL]``."""
+    """``list``, ``show MODEL``, ``verify [MODEL]``, ``import SOURCE``, ``export MODEL --output FILE``, ``remove MODEL``."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="list the models that are found")
     show = actions.add_parser("show", help="print a model's card")
-    show.add_argument("model", help="name, name@version, folder or task")
+    show.add_argument("model", help=_MODEL)
     verify = actions.add_parser("verify", help="check a model's files (all models if none is named)")
-    verify.add_argument("model", nargs="?", help="name, name@version, folder or task")
+    verify.add_argument("model", nargs="?", help=_MODEL)
+    taken = actions.add_parser("import", help="install a model from a folder or a zip")
+    taken.add_argument("source", type=Path, metavar="SOURCE", help="a model's folder, or a zip of one")
+    export = actions.add_parser("export", help="write a model as a zip, to be imported elsewhere")
+    export.add_argument("model", help=_MODEL)
+    export.add_argument("--output", required=True, type=Path, metavar="FILE", help="the zip to write")
+    remove = actions.add_parser("remove", help="remove a model of your own; shipped ones stay")
+    remove.add_argument("model", help="name, name@version or folder")
+    for action in (verify, taken, export, remove):
+        action.add_argument("--run", type=Path, metavar="FOLDER", dest="folder", help="make it a job with events")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Do what ``arguments.action`` says."""
-    from MedSegEffNetLib.models.registry import find, list_models
-    from MedSegEffNetLib.terminal import table
-
     if arguments.action == "list":
-        rows = [[bundle.name, bundle.version, bundle.task_id, str(bundle.folder)] for bundle in list_models()]
-        print(table(rows, ["model", "version", "task", "folder"]) if rows else "No model is installed.")
+        _list()
     elif arguments.action == "show":
+        from MedSegEffNetLib.models.registry import find
+
         print(find(arguments.model).card)
     else:
-        for bundle in [find(arguments.model)] if arguments.model else list_models():
-            bundle.verify()
-            print(
-                f"{bundle.name}@{bundle.version}: {len(bundle.info['files'])} files as they were made, no code in weights"
-            )
+        _run_job(arguments, {"verify": _verify, "import": _import, "export": _export, "remove": _remove})
+
+
+def _run_job(arguments: argparse.Namespace, actions: dict[str, Callable[[argparse.Namespace, Job], None]]) -> None:
+    from MedSegEffNetLib.job import Job
+    from MedSegEffNetLib.terminal import ProgressLine
+
+    unwanted = ("run", "folder")
+    job = Job.open(arguments.folder, {key: value for key, value in vars(arguments).items() if key not in unwanted})
+    job.listeners.append(ProgressLine())
+    with job:
+        actions[arguments.action](arguments, job)
+
+
+def _list() -> None:
+    from MedSegEffNetLib.models.registry import broken_models, list_models
+    from MedSegEffNetLib.terminal import table
+
+    rows = [[bundle.name, bundle.version, bundle.task_id, str(bundle.folder)] for bundle in list_models()]
+    print(table(rows, ["model", "version", "task", "folder"]) if rows else "No model is installed.")
+    for folder, error in broken_models().items():
+        print(f"\nBroken: {folder}\n{error}")
+
+
+def _verify(arguments: argparse.Namespace, job: Job) -> None:
+    from MedSegEffNetLib.models.registry import broken_models, find, list_models
+
+    bundles = [find(arguments.model)] if arguments.model else list_models()
+    for number, bundle in enumerate(bundles):
+        _told(job)("Check", number, len(bundles))
+        bundle.verify()
+        print(f"{_named(bundle)}: {len(bundle.info['files'])} files as they were made, no code in weights")
+    if not arguments.model:
+        for error in broken_models().values():
+            raise error
+    job.finish(models=[_named(bundle) for bundle in bundles])
+
+
+def _import(arguments: argparse.Namespace, job: Job) -> None:
+    from MedSegEffNetLib.models.transfer import import_model
+
+    bundle = import_model(arguments.source, _told(job))
+    job.finish(model=_named(bundle), folder=bundle.folder)
+    print(f"{_named(bundle)} is installed in {bundle.folder}")
+
+
+def _export(arguments: argparse.Namespace, job: Job) -> None:
+    from MedSegEffNetLib.models.registry import find
+    from MedSegEffNetLib.models.transfer import export_model
+
+    bundle = find(arguments.model)
+    output = export_model(bundle, arguments.output.resolve(), _told(job))
+    job.finish(model=_named(bundle), output=output)
+    print(f"{_named(bundle)} is written to {output}")
+
+
+def _remove(arguments: argparse.Namespace, job: Job) -> None:
+    from MedSegEffNetLib.models.registry import find
+    from MedSegEffNetLib.models.transfer import remove_model
+
+    # A broken model has no name to find it by; it is removed by its folder.
+    given = Path(arguments.model)
+    folder = given if given.is_dir() else find(arguments.model).folder
+    remove_model(folder)
+    job.finish(folder=folder.resolve())
+    print(f"{folder} is removed")
+
+
+def _told(job: Job) -> Callable[[str, int, int], None]:
+    def told(stage: str, done: int, total: int) -> None:
+        job.check_stop()
+        job.progress(stage, done, total)
+
+    return told
+
+
+def _named(bundle: Bundle) -> str:
+    return f"{bundle.name}@{bundle.version}"

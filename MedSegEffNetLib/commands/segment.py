@@ -1,4 +1,4 @@
-"""Segment a case."""
+"""Segment a case, or every case of a folder."""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from MedSegEffNetLib.commands import _inputs
-from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.commands._outputs import LABEL_MAPS, Outputs, probability_files, volume_table
 
 if TYPE_CHECKING:
-    from MedSegEffNetLib.image import Image
-    from MedSegEffNetLib.inference.predict import Result
     from MedSegEffNetLib.models.bundle import Bundle
-    from MedSegEffNetLib.task import Region
 
-HELP = "segment a case: images in, a label map on their grid out"
-_SUFFIXES = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".npy", ".png")
+HELP = "segment a case, or every case of a folder: images in, a label map on their grid out"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Model, images, output and how to run."""
+    """Model, images, outputs and how to run."""
     parser.add_argument(
         "model", metavar="MODEL", help="name, name@version, folder, or a task's id for its default model"
     )
     _inputs.add_arguments(parser)
     parser.add_argument(
-        "--output", required=True, type=Path, metavar="FILE", help=f"label map ({', '.join(_SUFFIXES)})"
+        "--output", required=True, type=Path, metavar="FILE",
+        help=f"label map ({', '.join(LABEL_MAPS)}); with --batch a folder, which gets a folder a case",
+    )  # fmt: skip
+    in_batch = "with --batch a name in each case's folder"
+    parser.add_argument("--report", type=Path, metavar="FILE", help=f"report with pictures (.html); {in_batch}")
+    parser.add_argument(
+        "--probabilities", type=Path, metavar="FOLDER", help=f"keep a probability map a region here; {in_batch}"
     )
-    parser.add_argument("--report", type=Path, metavar="FILE", help="report with pictures (.html)")
-    parser.add_argument("--probabilities", type=Path, metavar="FOLDER", help="keep a probability map a region here")
+    parser.add_argument(
+        "--uncertainty", type=Path, metavar="FILE", help=f"volume from 0 (sure) to 1 (an even chance); {in_batch}"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--engine", default="auto", help="auto, openvino or torch")
     parser.add_argument("--flips", action="store_true", help="average with the mirrored image's prediction")
@@ -43,118 +46,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Check everything, segment, write, and print the volumes."""
-    from MedSegEffNetLib.image import write_label_map
-    from MedSegEffNetLib.inference.checks import check_images
     from MedSegEffNetLib.inference.options import Options
+    from MedSegEffNetLib.models.registry import find
+
+    options = Options(arguments.device, arguments.engine, arguments.flips, arguments.threads, arguments.resample)
+    bundle = find(arguments.model)
+    if arguments.batch is None:
+        _run_one(arguments, bundle, options)
+    else:
+        from MedSegEffNetLib.commands._batch import run_batch
+
+        paths = {"batch": arguments.batch}
+        run_batch(arguments, bundle, options, _request(arguments, paths, bundle))
+
+
+def _run_one(arguments: argparse.Namespace, bundle: Bundle, options: Any) -> None:
+    from MedSegEffNetLib.inference.checks import check_images
     from MedSegEffNetLib.inference.predict import segment_case
     from MedSegEffNetLib.job import Job
-    from MedSegEffNetLib.models.registry import find
     from MedSegEffNetLib.terminal import ProgressLine
 
     started = time.perf_counter()
-    options = Options(arguments.device, arguments.engine, arguments.flips, arguments.threads, arguments.resample)
-    bundle = find(arguments.model)
     paths = _inputs.given_paths(arguments, bundle)
-    _check_outputs(arguments, bundle, _inputs.files_read(paths.values(), bundle))
-    given = _inputs.read_inputs(arguments, paths, bundle)
+    files = probability_files(arguments.probabilities, bundle)
+    outputs = Outputs(arguments.output, arguments.report, arguments.uncertainty, files)
+    outputs.check(_inputs.files_read(paths.values(), bundle), arguments.folder)
+    given = _inputs.read_inputs(paths, bundle, is_case=arguments.case is not None)
     images, warnings = check_images(given, bundle.channels, resampled=arguments.resample)
-    _check_fits(arguments.output, next(iter(images.values())))
+    outputs.check_fits(next(iter(images.values())))
     job = Job.open(arguments.folder, _request(arguments, paths, bundle))
     job.listeners.append(ProgressLine())
     with job:
         result = segment_case(images, bundle, options, job)
         result = replace(result, warnings=tuple(dict.fromkeys((*warnings, *result.warnings))))
-        write_label_map(arguments.output, result.label_map, bundle.labels)
-        if arguments.probabilities:
-            _write_probabilities(arguments.probabilities, result, bundle)
-        if arguments.report:
-            write_report(arguments.report, arguments.output.name, images, result, bundle)
-        job.finish(
-            output=arguments.output,
-            report=arguments.report,
-            volumes_ml=result.volumes_ml,
-            warnings=result.warnings,
-            **result.measured,
-        )
+        outputs.write(images, result, bundle)
+        job.finish(**outputs.told(result))
     print(volume_table(result, bundle))
     for warning in result.warnings:
         print(f"Warning: {warning}")
     print(f"{arguments.output} ({time.perf_counter() - started:.1f} s; {result.measured['setup']})")
-    if arguments.report:
-        print(arguments.report)
-
-
-def volume_table(result: Result, bundle: Bundle) -> str:
-    """The volume of each label, in mL, or in voxels where the spacing is not known."""
-    import numpy as np
-
-    from MedSegEffNetLib.terminal import table
-
-    counts = np.bincount(result.label_map.array.ravel(order="K"), minlength=256)
-    known = result.label_map.spacing_known
-    rows = [
-        [
-            str(label.value),
-            label.name,
-            str(counts[label.value]),
-            f"{result.volumes_ml[label.name]:.2f}" if known else "unknown",
-        ]
-        for label in bundle.labels
-    ]
-    return table(rows, ["value", "label", "voxels", "mL"])
-
-
-def _check_outputs(arguments: argparse.Namespace, bundle: Bundle, inputs: list[Path]) -> None:
-    _inputs.check_output(arguments.output, inputs, _SUFFIXES)
-    if arguments.report:
-        _inputs.check_output(arguments.report, inputs, (".html",))
-    if arguments.probabilities:
-        for region in bundle.regions:
-            _inputs.check_output(_probability_path(arguments.probabilities, region), inputs)
-
-
-def _check_fits(output: Path, grid: Image) -> None:
-    if output.suffix.lower() == ".png" and grid.shape[2] != 1:
-        raise InputError(
-            f"output {output.name} is a picture and the case has {grid.shape[2]} slices",
-            expected="a name that ends in " + ", ".join(_SUFFIXES[:-1]),
-        )
-
-
-def _probability_path(folder: Path, region: Region) -> Path:
-    return folder / f"{region.name}.nii.gz"
+    for path in outputs.files()[1:]:
+        print(path)
 
 
 def _request(arguments: argparse.Namespace, paths: Mapping[str, Path], bundle: Bundle) -> dict[str, object]:
     """The request with every path in full, for the job's folder."""
-    settings = {name: value for name, value in vars(arguments).items() if name not in ("run", "folder", "case")}
-    files = {name: value.resolve() for name, value in settings.items() if isinstance(value, Path)}
+    unwanted = ("run", "folder", "case", "batch")
+    settings = {name: value for name, value in vars(arguments).items() if name not in unwanted}
+    named = {} if arguments.batch is None else {"report", "probabilities", "uncertainty"}
+    files = {name: value.resolve() for name, value in settings.items() if isinstance(value, Path) and name not in named}
     inputs = {channel or "all": path.resolve() for channel, path in paths.items()}
     return {**settings, **files, "inputs": inputs, "model": f"{bundle.name}@{bundle.version}"}
-
-
-def _write_probabilities(folder: Path, result: Result, bundle: Bundle) -> None:
-    from MedSegEffNetLib.image import write
-
-    for region, values in zip(bundle.regions, result.probabilities, strict=True):
-        write(_probability_path(folder, region), result.label_map.with_array(values))
-
-
-def write_report(path: Path, title: str, images: Mapping[str, Image], result: Result, bundle: Bundle) -> None:
-    """The HTML report of one segmentation."""
-    from MedSegEffNetLib.models.card import excerpt
-    from MedSegEffNetLib.report import write_segmentation_report
-
-    write_segmentation_report(
-        path,
-        title=title,
-        channels=images,
-        label_map=result.label_map,
-        labels=bundle.labels,
-        regions=bundle.regions,
-        volumes_ml=result.volumes_ml,
-        model=f"{bundle.name} {bundle.version}",
-        card=excerpt(bundle.card),
-        warnings=result.warnings,
-        measured=result.measured,
-    )

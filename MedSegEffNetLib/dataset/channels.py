@@ -24,7 +24,8 @@ def words(path: Path) -> list[str]:
 
 def is_label(path: Path) -> bool:
     """Whether a file's name says that it is a label map or a mask."""
-    return bool(_LABEL_WORDS & set(words(path)))
+    parts = words(path)
+    return bool(_LABEL_WORDS & {*parts, "".join(parts)})
 
 
 def match_channels(files: Sequence[Path], channels: Sequence[Channel]) -> dict[str, Path]:
@@ -71,6 +72,10 @@ def _position(path: Path, channel: Channel) -> int | None:
     return None
 
 
+def _is_channel(path: Path, channels: Sequence[Channel]) -> bool:
+    return any(_position(path, channel) is not None for channel in channels)
+
+
 def image_files(folder: Path) -> list[Path]:
     """The image files of ``folder`` (not of its subfolders), sorted; an :class:`InputError` if it is no folder."""
     if not folder.is_dir():
@@ -78,15 +83,32 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and suffix_of(path, READERS))
 
 
+def case_folders(folder: Path) -> list[Path]:
+    """The folders in ``folder`` that hold image files themselves, sorted; an :class:`InputError` if it is no folder."""
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}", hint="check the spelling")
+    folders = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in folders if image_files(path))
+
+
 def load_case_images(folder: Path, task: Task) -> dict[str, Image]:
     """The images of a case folder by channel.
 
     A folder of slices (PNG, WebP, TIFF or NPY, one picture a slice) is a volume whose components are the task's
-    channels in their order; other folders have a volume a channel, see :func:`match_channels`.
+    channels in their order, whatever volumes without a channel's name (results, say) lie beside them; other folders
+    have a volume a channel, see :func:`match_channels`.
     """
     files = image_files(folder)
-    slices = [path for path in files if suffix_of(path, READERS) in _SLICES and not is_label(path)]
-    if slices and len(slices) == len([path for path in files if not is_label(path)]):
+    cases = [] if files else case_folders(folder)
+    if cases:
+        raise InputError(
+            f"{folder} holds no images but {len(cases)} folders of images: it is a folder of cases",
+            expected="the folder of one case",
+            hint=f"use --case {cases[0]} for one of them, or --batch {folder} for all",
+        )
+    images = [path for path in files if not is_label(path)]
+    volumes = [path for path in images if suffix_of(path, READERS) not in _SLICES]
+    if len(volumes) < len(images) and not any(_is_channel(path, task.channels) for path in volumes):
         return split_components(read(folder), task.channels, str(folder))
     return {name: read(path) for name, path in match_channels(files, task.channels).items()}
 

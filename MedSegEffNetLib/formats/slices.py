@@ -44,7 +44,8 @@ def read_folder(folder: Path, labels: bool = False) -> Image:
 def files_of(folder: Path, labels: bool = False) -> list[Path]:
     """The folder's images, or its label maps, in natural order: 2 before 10.
 
-    Where no picture's name says that it is a label map, the label maps are all pictures.
+    Where no picture's name says that it is a label map, the label maps are all pictures. Pictures and their label maps
+    come in the same order.
     """
     pictures = [
         path
@@ -57,6 +58,11 @@ def files_of(folder: Path, labels: bool = False) -> list[Path]:
     elif named:
         pictures = named
     return sorted(pictures, key=_natural)
+
+
+def picture_name(path: Path) -> str:
+    """The name that a picture and its label map share: ``012`` of ``012.png`` and ``012_mask.png``."""
+    return _LABEL_NAME.sub("", path.stem)
 
 
 def write(path: Path, image: Image) -> None:
@@ -141,5 +147,5 @@ def _kind(plane: np.ndarray) -> str:
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:
-    parts = re.split(r"(\d+)", path.stem.lower())
+    parts = re.split(r"(\d+)", picture_name(path).lower())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

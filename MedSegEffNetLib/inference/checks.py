@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.image import Image, resample, same_grid
+from MedSegEffNetLib.image import GRID_TOLERANCE, Image, resample, same_grid
 from MedSegEffNetLib.task import Channel
 
-# Affines that went through several programs differ in the last digits: a tenth of a voxel is no other grid.
-GRID_TOLERANCE = 0.1
 SMALLEST_SLICE = 16
+LARGEST_VALUE = 1e12  # squares of larger values, summed over a volume, are too large for float32
+_FEW_VALUES = 12  # a label map seldom has more; an image, even of 8 bits, seldom fewer
+_CT = "ct"  # the channel's name in tasks on CT
+_AIR_BELOW = -500  # Hounsfield units; MR images, normalized ones too, stay far above
 
 
 def check_images(
@@ -28,8 +30,8 @@ def check_images(
     Raises
     ------
     InputError
-        A required channel is missing, an image is not one channel of a sensible size, holds NaN or infinity, or lies on
-        another grid.
+        A required channel is missing, an image is not one channel of a sensible size, holds NaN, infinity or values
+        that are beyond the network's numbers, or lies on another grid.
     """
     by_name = {channel.name: channel for channel in channels}
     unknown = [name for name in images if name not in by_name]
@@ -53,6 +55,7 @@ def check_images(
             stand_in = f"{channel.substitute} stands in for it" if channel.substitute else "the model does without it"
             warnings.append(f"Channel {channel.name} is missing: {stand_in}; expect a less certain result.")
     warnings += _repeated(ordered)
+    warnings += [text for name, image in ordered.items() if (text := _suspicion(name, image))]
     warnings += [note for image in ordered.values() for note in image.notes]
     return ordered, tuple(dict.fromkeys(warnings))
 
@@ -78,8 +81,31 @@ def _check_image(name: str, image: Image) -> None:
             expected="a number in every voxel",
             hint="export the image again, or replace these values",
         )
-    if image.array.min() == image.array.max():
+    low, high = float(image.array.min()), float(image.array.max())
+    if low == high:
         raise InputError(f"channel {name} is empty: every voxel is {image.array.flat[0]}", expected="an image")
+    if max(-low, high) > LARGEST_VALUE:
+        raise InputError(
+            f"channel {name} holds values from {low:g} to {high:g}",
+            expected=f"values of at most {LARGEST_VALUE:g}",
+            hint="export the image again, or replace these values: no scanner makes them",
+        )
+
+
+def _suspicion(name: str, image: Image) -> str:
+    """What makes one doubt that ``image`` is what it is given as; empty if nothing does."""
+    low, high = float(image.array.min()), float(image.array.max())
+    if name == _CT and low >= 0 and high > 255:
+        return (
+            f"Channel {name} has values from {low:g} to {high:g} and none below 0: is it CT? "
+            "Hounsfield units (air is -1000) or 8-bit slices (0 to 255) are expected."
+        )
+    if name != _CT and low < _AIR_BELOW:
+        return f"Channel {name} has values down to {low:g}, as CT in Hounsfield units has: is it the right image?"
+    sample = np.unique(image.array.ravel(order="K")[:: max(1, image.array.size // 1_000_000)])
+    if len(sample) <= _FEW_VALUES and np.array_equal(sample, np.round(sample)):
+        return f"Channel {name} has only {len(sample)} different values, as a label map has: is it the right image?"
+    return ""
 
 
 def _onto_one_grid(images: dict[str, Image], reference: str, resampled: bool) -> tuple[dict[str, Image], list[str]]:

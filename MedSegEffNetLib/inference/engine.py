@@ -81,7 +81,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or any(words in text for words in ("out of memory", "bad_alloc", "bad allocation", "can't allocate memory"))
+        or any(words in text for words in ("out of memory", "bad_alloc", "bad allocation", "allocate memory"))
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -31,16 +32,18 @@ class Plan:
         return {"batch_size": self.batch_size, "megabytes": self.megabytes, "seconds": round(self.seconds, 1)}
 
 
-def estimate(bundle: Bundle, shape: Sequence[int], input_size: tuple[int, int], flips: bool) -> Plan:
-    """The plan for volumes of ``shape`` (x, y, z) whose slices enter the network with ``input_size`` pixels."""
+def estimate(bundle: Bundle, shape: Sequence[int], prepared: Sequence[int], flips: bool) -> Plan:
+    """The plan for volumes of ``shape`` (x, y, z) that enter the network with ``prepared`` voxels, before padding."""
+    divisor = int(bundle.info["networks"][0]["divisor"])
     voxels = shape[0] * shape[1] * shape[2]
-    pixels = input_size[0] * input_size[1]
+    pixels = math.prod(-(-length // divisor) * divisor for length in prepared[:2])
+    slices = prepared[2]
     channels, regions = len(bundle.info["inputs"]), len(bundle.info["regions"])
     # Images as read and as float32 twice, probabilities before and after the way back.
-    arrays = voxels * (channels * (2 + 4 + 4) + regions * 8) + pixels * shape[2] * (channels * 4 + regions * 4)
+    arrays = voxels * (channels * (2 + 4 + 4) + regions * 8) + pixels * slices * (channels * 4 + regions * 4)
     megabytes = _BASE_MB + (arrays + BATCH_SIZE * pixels * _BYTES_A_PIXEL) / 1e6
     rate = float(bundle.info["measured"].get("seconds_per_megapixel", _SECONDS_A_MEGAPIXEL))
-    seconds = 0.5 + rate * pixels * shape[2] / 1e6 * (2 if flips else 1)
+    seconds = 0.5 + rate * pixels * slices / 1e6 * (2 if flips else 1)
     return Plan(BATCH_SIZE, round(megabytes), seconds)
 
 
@@ -52,6 +55,16 @@ def refuse_if_too_large(plan: Plan) -> None:
             f"this case needs about {plan.megabytes} MB of memory and {free} MB are free",
             hint="close other programs, or crop or resample the images to fewer voxels",
         )
+
+
+def peak_megabytes() -> int | None:
+    """The most main memory that this process has held so far, in MB; None where the system does not say."""
+    if sys.platform == "win32":
+        return _peak_on_windows()
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes on macOS, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 1_000_000
 
 
 def free_megabytes() -> int | None:
@@ -80,3 +93,18 @@ def _free_on_windows() -> int | None:
     status.length = ctypes.sizeof(status)
     done = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # type: ignore[attr-defined]
     return status.free // 1_000_000 if done else None
+
+
+def _peak_on_windows() -> int | None:
+    class MemoryCounters(ctypes.Structure):
+        _fields_ = [("size", ctypes.c_ulong), ("faults", ctypes.c_ulong)] + [
+            (name, ctypes.c_size_t) for name in ("peak", "now", "pp", "p", "pnp", "np", "pagefile", "peak_pagefile")
+        ]
+
+    counters = MemoryCounters()
+    counters.size = ctypes.sizeof(counters)
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
+    kernel.GetCurrentProcess.restype = ctypes.c_void_p
+    process = ctypes.c_void_p(kernel.GetCurrentProcess())
+    done = kernel.K32GetProcessMemoryInfo(process, ctypes.byref(counters), counters.size)
+    return counters.peak // 1_000_000 if done else None

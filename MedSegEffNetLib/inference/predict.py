@@ -30,7 +30,9 @@ class Result:
     probabilities : ``(R, X, Y, Z)`` float32 on the same grid, one map a region.
     volumes_ml : volume of each label by name, in mL.
     warnings : sentences for the user.
-    measured : seconds a stage, and what ran the network.
+    measured : ``seconds`` in all and of the stages ``preparing``, ``network`` and ``finishing``; ``peak_mb`` of main
+        memory (None: unknown); ``engine``, ``device`` and ``precision`` of the network, in words as ``setup``;
+        ``slices`` that it saw.
     """
 
     label_map: Image
@@ -56,17 +58,29 @@ def segment_case(images: Mapping[str, Image], bundle: Bundle, options: Options, 
     Stopped
         The job was asked to stop.
     """
+    try:
+        return _segment(images, bundle, options, job)
+    except (MemoryError, RuntimeError) as error:
+        if not engine.is_out_of_memory(error):
+            raise
+        raise OutOfMemory(
+            "memory ran out while the images were prepared or the result was brought back onto their grid",
+            hint="close other programs, or crop or resample the images to fewer voxels",
+        ) from error
+
+
+def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job: Job) -> Result:
     clock = _Clock()
     checked, warnings = check_images(images, bundle.channels, resampled=options.resample)
-    job.progress("Preparing", 0, 1)
     grid = next(iter(checked.values()))
     pipeline = Pipeline.from_steps(bundle.preprocessing)
+    expected = plan.estimate(bundle, grid.shape, pipeline.prepared_shape(grid.shape, grid.affine), options.flips)
+    job.emit("plan", **expected.as_mapping())
+    plan.refuse_if_too_large(expected)
+    job.progress("Preparing", 0, 1)
     volume, undo = pipeline.apply(stack(checked, bundle.channels))
     entry = bundle.info["networks"][0]
     cutter = slices.SliceCutter(volume.array, entry["context"], entry["divisor"])
-    expected = plan.estimate(bundle, grid.shape, cutter.input_shape[1:], options.flips)
-    job.emit("plan", **expected.as_mapping())
-    plan.refuse_if_too_large(expected)
     clock.lap("preparing")
     maps, setup = _run_network(bundle, cutter, options, expected.batch_size, job)
     clock.lap("network")
@@ -78,7 +92,14 @@ def segment_case(images: Mapping[str, Image], bundle: Bundle, options: Options, 
     job.progress("Finishing", 1, 1)
     if bundle.info["activation"] == "softmax":
         maps = maps[1:]
-    measured = {**clock.seconds, "setup": str(setup), "slices": len(cutter.full)}
+    measured = {
+        "seconds": round(sum(clock.seconds.values()), 3),
+        **clock.seconds,
+        "peak_mb": plan.peak_megabytes(),
+        **{name: getattr(setup, name) for name in ("engine", "device", "precision")},
+        "setup": str(setup),
+        "slices": len(cutter.full),
+    }
     return Result(label_map, maps, volumes, warnings, measured)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from MedSegEffNetLib.errors import InputError
+
 Network = Callable[[np.ndarray], np.ndarray]
 
 
@@ -75,7 +77,11 @@ def predict(
             result[:, index] = maps[row, :, : cutter.height, : cutter.width]
         progress(min(start + batch_size, len(full)), len(full))
     if result is None:
-        raise ValueError("every slice is empty")
+        raise InputError(
+            "nothing is left of the images after preprocessing: every slice is of one value",
+            expected="images with contrast",
+            hint="look at the images: their values differ by less than single precision can tell",
+        )
     return result.transpose(0, 3, 2, 1)
 
 

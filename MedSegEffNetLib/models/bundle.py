@@ -41,6 +41,7 @@ _REQUIRED = {
     "measured": dict,
     "provenance": dict,
 }
+_NETWORK = {"name": str, "arguments": dict, "weights": str, "context": int, "divisor": int}
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,16 @@ class Bundle:
                 hint="install the model again",
             ) from error
         _check_keys(path, info)
-        return cls(folder, metadata)
+        bundle = cls(folder, metadata)
+        try:
+            bundle._read_all()
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"{path} is malformed ({type(error).__name__}: {error})",
+                expected="what MedSegEffNet writes when it makes a model",
+                hint="install the model again",
+            ) from error
+        return bundle
 
     @property
     def info(self) -> dict[str, Any]:
@@ -149,6 +159,24 @@ class Bundle:
         self.verify((name,))
         state = torch.load(self.folder / name, map_location="cpu", weights_only=True)
         return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+
+    def _read_all(self) -> None:
+        """Read every key once, so that a malformed one is met when the model is opened and not in the midst of work."""
+        if not isinstance(self.metadata["version"], str):
+            raise TypeError("version is no text")
+        if not (self.channels and self.regions and self.labels):
+            raise ValueError("inputs, regions or labels are empty")
+        if self.info["activation"] not in ("sigmoid", "softmax") or len(self.info["thresholds"]) != len(self.regions):
+            raise ValueError("activation or thresholds do not fit")
+        if not self.info["networks"]:
+            raise ValueError("networks is empty")
+        for entry in self.info["networks"]:
+            wrong = [name for name, kind in _NETWORK.items() if not isinstance(entry[name], kind)]
+            if wrong or entry["weights"] not in self.info["files"]:
+                raise ValueError(f"a network's {', '.join(wrong) or 'weights'} cannot be used")
+        steps = [*self.info["preprocessing"], *self.info["postprocessing"]]
+        if not all(isinstance(step["name"], str) and isinstance(step["arguments"], dict) for step in steps):
+            raise ValueError("a step has no name or no arguments")
 
     def _damaged(self, why: str) -> MedSegEffNetError:
         return InputError(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from MedSegEffNetLib import atomic, networks
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.resources import cache_folder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,17 +43,6 @@ def make_ir(bundle: Bundle, network: int) -> Path:
         with atomic.replacing(folder) as temporary:
             save_ir(module, int(entry["arguments"]["in_channels"]), temporary / "network.xml")
     return path
-
-
-def cache_folder() -> Path:
-    """Where things that can be made again are kept for this user."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return base / "MedSegEffNet"
 
 
 def _needs_torch(bundle: Bundle) -> InputError:

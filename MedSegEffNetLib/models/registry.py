@@ -34,13 +34,27 @@ def search_path() -> list[Path]:
 
 
 def list_models() -> list[Bundle]:
-    """All models that are found, by name, newest version first; folders that are no models are passed over."""
-    found = []
-    for folder in search_path():
-        if folder.is_dir():
-            found += [Bundle.open(path) for path in sorted(folder.iterdir()) if (path / METADATA).is_file()]
+    """All models that are found, by name, newest version first; what is no model, or a broken one, is passed over."""
+    found = [bundle for bundle in _opened().values() if isinstance(bundle, Bundle)]
     newest_first = sorted(found, key=lambda bundle: _version_key(bundle.version), reverse=True)
     return sorted(newest_first, key=lambda bundle: bundle.name)
+
+
+def broken_models() -> dict[Path, InputError]:
+    """The models that :func:`list_models` passes over because they cannot be read: why, by folder."""
+    return {folder: error for folder, error in _opened().items() if isinstance(error, InputError)}
+
+
+def _opened() -> dict[Path, Bundle | InputError]:
+    opened: dict[Path, Bundle | InputError] = {}
+    for folder in search_path():
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if (path / METADATA).is_file():
+                try:
+                    opened[path] = Bundle.open(path)
+                except InputError as error:
+                    opened[path] = error
+    return opened
 
 
 def find(model: str) -> Bundle:
@@ -66,8 +80,9 @@ def find(model: str) -> Bundle:
     for bundle in models:
         if bundle.name == name and version in ("", bundle.version):
             return bundle
+    broken = ", ".join(folder.name for folder in broken_models())
     raise InputError(
-        f"there is no model '{model}'",
+        f"there is no model '{model}'" + (f" among those that can be read (not: {broken})" if broken else ""),
         expected=", ".join(f"{bundle.name}@{bundle.version}" for bundle in models) or "no model is installed",
         hint="see `medsegeffnet models list`, or give the path of a model's folder",
     )

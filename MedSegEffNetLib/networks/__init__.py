@@ -35,6 +35,6 @@ def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     module = importlib.import_module(f"{__name__}.{name}")
     try:
         network: nn.Module = module.build(**arguments)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:
         raise InputError(f"network {name} cannot be built: {error}", hint="correct the network's arguments") from error
     return network

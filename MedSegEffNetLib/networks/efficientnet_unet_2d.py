@@ -39,6 +39,8 @@ def build(
     """
     if len(decoder_channels) != 4:
         raise ValueError(f"decoder_channels has {len(decoder_channels)} entries, 4 are needed (strides 16, 8, 4, 2)")
+    if not 0 <= drop_connect < 1:
+        raise ValueError(f"drop_connect is {drop_connect}, not in 0 … 1")
     encoder = EfficientNetEncoder(variant, in_channels, encoder_weights, drop_connect)
     return EfficientNetUNet2D(encoder, out_channels, tuple(decoder_channels), dropout)
 

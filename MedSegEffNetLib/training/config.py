@@ -21,6 +21,26 @@ _CHOICES = {
     "loss": ("bce", "soft_dice", "ce_dice", "mse"),
     "precision": ("float32", "bfloat16"),
 }
+_PIXELS = (16, 4096)  # of a slice's side
+# Least and most of each number.
+_WHOLE = {
+    "epochs": (1, 1_000_000),
+    "batch_size": (1, 4096),
+    "size": (0, _PIXELS[1]),
+    "context": (0, 16),
+    "empties_per_epoch": (-1, 1_000_000_000),
+    "patience": (1, 1_000_000),
+    "early_stopping": (0, 1_000_000),
+    "seed": (0, 2**32 - 1),
+}
+_REAL = {
+    "learning_rate": (1e-12, 100.0),
+    "weight_decay": (0.0, 100.0),
+    "decay": (1e-6, 1.0),
+    "warmup": (0.0, 1e6),
+    "validation_fraction": (0.001, 0.999),
+    **dict.fromkeys(("ema", "channel_dropout", "background_noise", "test_fraction"), (0.0, 0.99999)),
+}
 
 
 @dataclass(frozen=True)
@@ -81,16 +101,23 @@ class Recipe:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is '{getattr(self, name)}', not one of {', '.join(choices)}")
-        for name in ("epochs", "batch_size", "learning_rate", "patience"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, not above 0")
-        if self.augmentation:
-            unknown = set(self.augmentation) - AUGMENTATIONS
-            if unknown:
-                raise ValueError(f"augmentation has no setting {', '.join(sorted(unknown))}")
-        for name in ("ema", "channel_dropout", "background_noise", "validation_fraction", "test_fraction"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, not in 0 … 1")
+        for name, (least, most) in _WHOLE.items():
+            _check_number(name, getattr(self, name), int, least, most)
+        for name, (lowest, highest) in _REAL.items():
+            _check_number(name, getattr(self, name), float, lowest, highest)
+        if len(self.patch_size) not in (0, 2, 3):
+            raise ValueError(f"patch_size has {len(self.patch_size)} numbers, not 2 (3 for volumes)")
+        for length in self.patch_size:
+            _check_number("patch_size", length, int, *_PIXELS)
+        if 0 < self.size < _PIXELS[0]:
+            raise ValueError(f"size is {self.size}, not 0 or {_PIXELS[0]} and more")
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation_fraction and test_fraction leave nothing to train on")
+        unknown = set(self.augmentation) - AUGMENTATIONS
+        if unknown:
+            raise ValueError(f"augmentation has no setting {', '.join(sorted(unknown))}")
+        for name, value in self.augmentation.items():
+            _check_number(f"augmentation.{name}", value, float, 0, 0.99 if name in ("zoom", "gamma") else 360)
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> Recipe:
@@ -137,6 +164,14 @@ class Recipe:
     def replaced(self, **settings: Any) -> Recipe:
         """A copy with some settings changed."""
         return replace(self, **settings)
+
+
+def _check_number(name: str, value: Any, kind: type[int] | type[float], least: float, most: float) -> None:
+    """Raise a ``ValueError`` if ``value`` is no number of this kind within the limits; NaN lies within none."""
+    fits = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
+    if not fits or not least <= value <= most:
+        what = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{name} is {value}, not {what} from {least:g} to {most:g}")
 
 
 def _parse(text: str) -> Any:

@@ -15,11 +15,12 @@ import torch
 
 import MedSegEffNetLib
 from MedSegEffNetLib import networks
+from MedSegEffNetLib.augmentation import Augmentation
 from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.readers import read_folder
 from MedSegEffNetLib.dataset.splits import split_by_patient
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.job import Event, Job
+from MedSegEffNetLib.job import Event, Job, read_request
 from MedSegEffNetLib.models.build import FinishedTraining, build_bundle
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.registry import find
@@ -54,6 +55,11 @@ class Request:
     def out_channels(self) -> int:
         """One a region, and one for the background where they are exclusive."""
         return len(self.task.regions) + (self.task.activation == "softmax")
+
+    @property
+    def network_arguments(self) -> dict[str, Any]:
+        """The network's arguments with its numbers of channels."""
+        return {"in_channels": self.in_channels, "out_channels": self.out_channels, **self.arguments}
 
     def as_mapping(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -97,6 +103,7 @@ def train(
         Anything about the request is wrong; nothing has been written.
     """
     request = resolve(task_id, data, network=network, parent=parent, settings=settings or {})
+    _check_buildable(request)
     _check_same_request(run, request)
     cases = _split(request)
     job = Job.open(run, request.as_mapping())
@@ -122,6 +129,12 @@ def resolve(
         )
     if bundle:
         entry = bundle.info["networks"][0]
+        if network not in (None, entry["name"]):
+            raise InputError(
+                f"--network {network} with a start from {bundle.name}, whose network is {entry['name']}",
+                expected="the network of the model to start from",
+                hint="leave out --network, or start without a model",
+            )
         network, defaults = entry["name"], dict(entry["arguments"])
         preprocessing = tuple(Step(step["name"], step["arguments"]) for step in bundle.info["preprocessing"])
     else:
@@ -145,11 +158,33 @@ def resolve(
     return Request(task, data, network, arguments, preprocessing, recipe, bundle)
 
 
-def _check_same_request(run: Path, request: Request) -> None:
-    path = run / "job.json"
-    if not path.is_file():
+def _check_buildable(request: Request) -> None:
+    """Build network (without memory for its weights) and augmentation once, before anything is written."""
+    try:
+        Augmentation.from_mapping(request.recipe.augmentation)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the training's settings do not fit: {error}") from error
+    arguments = {**request.network_arguments}
+    if "encoder_weights" in arguments:
+        arguments["encoder_weights"] = "none"
+    with torch.device("meta"):
+        wanted = networks.build(request.network, arguments).state_dict()
+    if request.parent is None:
         return
-    before = json.loads(path.read_text(encoding="utf-8"))["request"]
+    given = request.parent.state_dict(0)
+    if {key: value.shape for key, value in wanted.items()} != {key: value.shape for key, value in given.items()}:
+        raise InputError(
+            f"the weights of {request.parent.name} do not fit into the network with these settings",
+            expected="the network as that model has it",
+            hint="leave out context and network.* when a training starts from a model",
+        )
+
+
+def _check_same_request(run: Path, request: Request) -> None:
+    content = read_request(run)
+    if content is None:
+        return
+    before = content["request"]
     now = json.loads(json.dumps(request.as_mapping()))
     changed = [name for name in now if now[name] != before.get(name)]
     if changed:
@@ -205,8 +240,7 @@ def _train(request: Request, cases: Mapping[str, Sequence[Case]], run: Path, job
 
 
 def _trainer(request: Request, run: Path, job: Job) -> Trainer:
-    arguments = {"in_channels": request.in_channels, "out_channels": request.out_channels, **request.arguments}
-    network = networks.build(request.network, arguments)
+    network = networks.build(request.network, request.network_arguments)
     if request.parent:
         network.load_state_dict(request.parent.state_dict(0))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -41,6 +41,7 @@ ALLOWED = {
     "models": GROUND | {"networks"},
     "inference": GROUND | NUMERIC | {"job", "report", "models"},
     "training": GROUND | NUMERIC | {"job", "report", "models", "dataset", "inference"},
+    "diagnosis": {"inference"},
     "evaluation": GROUND | NUMERIC | {"job", "report", "models", "dataset", "inference", "terminal"},
 }
 TOP = {"commands", "__main__"}  # these may import everything
@@ -81,7 +82,8 @@ def loaded_by(code):
         "    if end.code: raise",
         f"print(*sorted({watched!r} & set(sys.modules)))",
     ]
-    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, cwd=ROOT)
+    command = [sys.executable, "-c", "\n".join(lines)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split())
 
@@ -129,7 +131,9 @@ def test_importing_the_library_loads_nothing():
     assert loaded_by("import MedSegEffNetLib") == set()
 
 
-@pytest.mark.parametrize("words", ["--help", "--version", "segment --help", "train --help", "evaluate --help"])
+@pytest.mark.parametrize(
+    "words", ["--help", "--version", "segment --help", "train --help", "evaluate --help", "doctor --help"]
+)
 def test_help_loads_not_even_numpy(words):
     assert loaded_by(running(*words.split())) == set()
 

@@ -187,8 +187,9 @@ def test_a_run_of_a_newer_version_is_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [REQUEST]
 
 
-def test_a_damaged_request_is_refused(tmp_path):
-    (tmp_path / REQUEST).write_text("{", encoding="utf-8")
+@pytest.mark.parametrize("text", ["{", "[]", '{"schema": 1}', '{"schema": 1, "request": 7}'])
+def test_a_damaged_request_is_refused(tmp_path, text):
+    (tmp_path / REQUEST).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="damaged"):
         Job.open(tmp_path, {})
 
@@ -204,3 +205,20 @@ def test_a_failure_is_not_hidden_by_one_of_the_event_file(tmp_path):
         (tmp_path / EVENTS).unlink()
         (tmp_path / EVENTS).mkdir()
         raise ZeroDivisionError
+
+
+def test_a_folder_keeps_the_command_that_began_it(tmp_path):
+    with Job.open(tmp_path, {"command": "train"}):
+        pass
+    with pytest.raises(InputError, match="command 'train'"):
+        Job.open(tmp_path, {"command": "segment"})
+    with Job.open(tmp_path, {"command": "train"}):
+        pass
+
+
+def test_a_failed_job_tells_its_results_so_far(tmp_path):
+    with pytest.raises(MedSegEffNetError), Job.open(tmp_path, {}) as job:
+        job.finish(done=3)
+        raise MedSegEffNetError("one failed", expected="none", hint="again")
+    last = read_events(tmp_path)[0][-1]
+    assert (last["event"], last["done"], last["expected"], last["hint"]) == ("failed", 3, "none", "again")

@@ -136,3 +136,11 @@ def test_volumes_are_in_milliliters():
     label_map = np.zeros((10, 10, 10), dtype=np.uint8)
     label_map[:5] = 1
     assert postprocessing.volumes_ml(label_map, labels, (1, 1, 2)) == pytest.approx({"tumor": 1.0, "edema": 0.0})
+
+
+def test_uncertainty_is_the_largest_binary_entropy_of_a_region():
+    maps = np.array([[0.0, 1.0, 0.5, 0.9, 0.1], [0.0, 1.0, 1.0, 0.99, 0.25]], dtype=np.float32).reshape(2, 5, 1, 1)
+    expected = [0.0, 0.0, 1.0, 0.46899560, 0.81127812]  # H(0.9) and H(0.25) in bits
+    unsure = postprocessing.uncertainty(maps)
+    assert unsure.dtype == np.float32
+    assert unsure.ravel().tolist() == pytest.approx(expected, abs=1e-5)

@@ -138,7 +138,7 @@ def test_a_window_maps_hounsfield_units_and_leaves_8_bit_images_alone():
 
 
 def test_n4_flattens_a_bias_field_and_is_computed_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("MedSegEffNetLib.preprocessing.cache_folder", lambda: tmp_path / "of this user")
     shape = (32, 32, 16)
     axes = np.meshgrid(*[np.linspace(-1, 1, length) for length in shape], indexing="ij")
     inside = sum(axis**2 for axis in axes) < 0.8
@@ -148,6 +148,7 @@ def test_n4_flattens_a_bias_field_and_is_computed_once(tmp_path, monkeypatch):
     variation = [part[inside].std() / part[inside].mean() for part in (image, corrected.array[0])]
     assert variation[1] < 0.5 * variation[0]
     monkeypatch.setattr("MedSegEffNetLib.geometry.n4", None)
+    assert list((tmp_path / "of this user").rglob("*.npy"))
     np.testing.assert_array_equal(pipeline.apply(Volume(image[None], np.eye(4)))[0].array, corrected.array)
 
 
@@ -176,3 +177,19 @@ def test_unknown_steps_and_arguments_are_refused():
 def test_every_step_can_be_written_as_data_and_read_again():
     pipeline = Pipeline.from_steps([Step(name) for name in STEPS])
     assert Pipeline.from_steps(pipeline.steps()) == pipeline
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [Step("reorient", {"axes": "LPS"}), Step("resize", {"size": [48, 40]})],
+        [Step("reorient", {"axes": "SAL"}), Step("resample", {"spacing": [2.0, 1.5, 1.0]})],
+        [Step("resample", {"spacing": [1.0, 1.0, 1.0]}), Step("center_crop", {"size": [30, 8, 12]}), Step("zscore")],
+    ],
+)
+def test_the_prepared_shape_is_known_before_the_work(steps):
+    affine = np.array([[0.2, -1.1, 0.3, 12.0], [1.2, 0.2, -0.4, -40.0], [-0.1, 0.2, -5.0, 60.0], [0, 0, 0, 1]])
+    array = np.random.default_rng(0).random((1, 44, 40, 7)).astype(np.float32)
+    pipeline = Pipeline.from_steps(steps)
+    prepared, _ = pipeline.apply(Volume(array, affine))
+    assert pipeline.prepared_shape((44, 40, 7), affine) == prepared.array.shape[1:]

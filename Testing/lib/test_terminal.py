@@ -62,3 +62,13 @@ def test_a_table_has_columns_of_one_width():
 
 def test_an_undefined_number_is_a_dash():
     assert [number(value) for value in (0.5, None, math.nan)] == ["0.500", "–", "–"]
+
+
+def test_the_plan_and_the_cases_of_a_batch_are_told():
+    def events(job):
+        job.emit("plan", batch_size=4, megabytes=600, seconds=42.0)
+        job.emit("case", case="P1", index=0, total=2, state="running", message="")
+        job.emit("case", case="P1", index=0, total=2, state="failed", message="no flair")
+
+    assert "Expected: 42 s, 600 MB of memory" in shown(Terminal(), events)
+    assert shown(io.StringIO(), events).splitlines()[-1] == "Case 1 of 2, P1: failed: no flair"

@@ -24,14 +24,18 @@ def detect(folder: Path, task: SegmentationTask) -> bool:
 
 
 def read(folder: Path, task: SegmentationTask) -> list[Case]:
-    """A case for each folder with a segmentation. BraTS 2023 names hold patient and time point: ``…-00005-001``."""
+    """A case for each folder with a segmentation. BraTS 2023 names hold patient and time point: ``…-00005-001``.
+
+    A task of one label takes any tumor as that label.
+    """
+    values = {3: 4} if len(task.labels) > 1 else dict.fromkeys((1, 2, 3, 4), task.labels[0].value)
     cases = []
     for path in _case_folders(folder):
         label = _label_of(path)
         if label is not None:
             images = match_channels(image_files(path), task.channels)
             patient = re.sub(r"-\d{3}$", "", path.name) if re.search(r"-\d{5}-\d{3}$", path.name) else path.name
-            cases.append(volume_case(path, images, label, task, patient=patient, values={3: 4}))
+            cases.append(volume_case(path, images, label, task, patient=patient, values=values))
     return cases
 
 

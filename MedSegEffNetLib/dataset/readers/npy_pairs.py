@@ -1,6 +1,7 @@
 """NumPy slices: ``images/NAME.npy`` with ``masks/NAME.npy``, or ``NAME.npy`` with ``NAME_mask.npy``.
 
-Slices whose names end in a number and agree before it are one patient's: ``p03_012.npy`` is slice 12 of ``p03``.
+Slices whose names end in a number and agree before it are one patient's: ``p03_012.npy`` is slice 12 of ``p03``. Where
+all slices share one word without a number (``img_0.npy``, ``img_1.npy`` …) it names no patient: each slice is one.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ def read(folder: Path, task: SegmentationTask) -> list[Case]:
     patients: dict[str, list[Pair]] = {}
     for pair in _pairs(folder):
         patients.setdefault(_patient(pair[0]), []).append(pair)
+    if len(patients) == 1 and not any(character.isdigit() for character in next(iter(patients))):
+        patients = {pair[0].stem: [pair] for pair in next(iter(patients.values()))}
     return [
         Case(patient, patient, "", functools.partial(_load, pairs, task)) for patient, pairs in sorted(patients.items())
     ]
@@ -59,7 +62,7 @@ def _slice_number(pair: Pair) -> tuple[int, str]:
 def _load(pairs: list[Pair], task: SegmentationTask) -> tuple[dict[str, Image], Image | None]:
     pictures, masks = [], []
     for picture, mask in sorted(pairs, key=_slice_number):
-        image, label = read_image(picture), read_label_map(mask)
+        image, label = read_image(picture), read_label_map(mask, task.labels)
         if image.shape != label.shape:
             raise InputError(f"{picture} has {image.shape} pixels and {mask} has {label.shape}")
         pictures.append(image)

@@ -16,6 +16,7 @@ from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.channels import split_components
 from MedSegEffNetLib.dataset.readers import check_label_values
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.formats.slices import files_of, picture_name
 from MedSegEffNetLib.image import Image, read_label_map
 from MedSegEffNetLib.image import read as read_image
 from MedSegEffNetLib.task import SegmentationTask
@@ -43,12 +44,14 @@ def read_split_file(folder: Path) -> dict[str, str]:
 
 
 def read(folder: Path, task: SegmentationTask) -> list[Case]:
-    """A case for each patient's folder."""
+    """A case for each patient's folder; an :class:`InputError` names pictures without a mask and masks without one."""
     splits = read_split_file(folder)
+    patients = [(split, patient) for split, patient in _patients(folder) if _has_masks(patient)]
+    for _, patient in patients:
+        _check_pairs(patient)
     return [
         Case(patient.name, patient.name, splits.get(patient.name, split), functools.partial(_load, patient, task))
-        for split, patient in _patients(folder)
-        if _has_masks(patient)
+        for split, patient in patients
     ]
 
 
@@ -64,9 +67,23 @@ def _has_masks(patient: Path) -> bool:
     return any(path.stem.endswith(("_mask", "_label")) and path.suffix in _PICTURES for path in patient.iterdir())
 
 
+def _check_pairs(patient: Path) -> None:
+    """Pictures and masks are put together in the order of their names, so that each name must have one of either."""
+    pictures, masks = files_of(patient), files_of(patient, labels=True)
+    names = [[picture_name(path) for path in files] for files in (pictures, masks)]
+    lone = [path.name for path in pictures if names[1].count(picture_name(path)) != 1]
+    lone += [path.name for path in masks if names[0].count(picture_name(path)) != 1]
+    if lone:
+        raise InputError(
+            f"{patient} has pictures and masks that do not belong to each other: {', '.join(lone)}",
+            expected="one mask for every picture, called like it: 012.png and 012_mask.png",
+            hint="add what is missing, or take these files out of the folder",
+        )
+
+
 def _load(patient: Path, task: SegmentationTask) -> tuple[dict[str, Image], Image | None]:
     images = split_components(read_image(patient), task.channels, str(patient))
-    label = read_label_map(patient)
+    label = read_label_map(patient, task.labels)
     pictures = next(iter(images.values()))
     if label.shape != pictures.shape:
         raise InputError(

@@ -44,3 +44,18 @@ def test_a_model_that_is_not_there_is_bad_input(command):
     code, _, errors = command("models", "show", "nothing")
     assert code == 2
     assert "there is no model 'nothing'" in errors
+
+
+def test_a_broken_model_does_not_hide_the_others(command, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDSEGEFFNET_MODELS", str(tmp_path))
+    shutil.copytree(tiny_model, tmp_path / "mine")
+    shutil.copytree(tiny_model, tmp_path / "broken")
+    (tmp_path / "broken" / "configs" / "metadata.json").write_text("{", encoding="utf-8")
+    code, text, errors = command("models", "list")
+    assert code == 0
+    assert str(tmp_path / "mine") in text
+    assert "Broken: " in text
+    code, text, errors = command("models", "verify")
+    assert code == 2
+    assert "tumor-slices-unet@0.1.0" in text
+    assert "cannot be read" in errors

@@ -4,7 +4,7 @@ from PIL import Image as Pillow
 
 from MedSegEffNetLib import image
 from MedSegEffNetLib.image import Image
-from MedSegEffNetLib.job import read_events, read_request
+from MedSegEffNetLib.job import Job, read_events, read_request
 
 
 @pytest.fixture
@@ -75,8 +75,11 @@ def test_a_run_folder_holds_request_and_events(segment, case, tmp_path):
     events = read_events(tmp_path / "run")[0]
     assert (events[0]["event"], events[-1]["event"]) == ("started", "finished")
     assert {event["stage"] for event in events if event["event"] == "progress"} >= {"Network"}
-    assert events[-1]["output"] == str(tmp_path / "a.nii.gz")
-    assert "tumor" in events[-1]["volumes_ml"]
+    told = events[-1]
+    assert told["label_map"] == str(tmp_path / "a.nii.gz")
+    assert (told["report"], told["uncertainty"], told["probabilities"], told["warnings"]) == (None, None, {}, [])
+    assert told["volumes_ml"]["tumor"] >= 0
+    assert {"seconds", "peak_mb", "device", "engine", "precision"} <= set(told["measured"])
 
 
 def test_channels_of_other_grids_are_refused_or_resampled(segment, case, tmp_path):
@@ -134,8 +137,59 @@ def test_an_output_that_is_an_input_under_another_name_is_refused(segment, case,
 
 def test_the_result_of_before_may_be_replaced_within_the_case_folder(segment, case):
     for _ in range(2):
-        code, _, errors = segment("--case", case, "--output", case / "p1_seg.nii.gz")
+        code, _, errors = segment("--case", case, "--output", case / "tumor.nii.gz")
         assert code == 0, errors
+
+
+def test_a_folder_of_slices_with_a_result_in_it_is_segmented_again(segment, data):
+    for _ in range(2):
+        code, _, errors = segment("--case", data / "val" / "c", "--output", data / "val" / "c" / "tumor.nii.gz")
+        assert code == 0, errors
+
+
+@pytest.mark.parametrize("name", ["OTMultiClass.nii.gz", "p1_seg.nii.gz"])
+def test_a_label_map_of_the_case_is_never_replaced(segment, case, tmp_path, name):
+    expert = case / name
+    expert.write_bytes(b"weeks of work")
+    before = sorted(tmp_path.rglob("*"))
+    refused(segment("--case", case, "--output", expert), "a label map of the case", tmp_path, before)
+    assert expert.read_bytes() == b"weeks of work"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--output", "z/tumor.nii.gz", "--probabilities", "z"],
+        ["--output", "x.seg.nrrd", "--probabilities", "x.seg.nrrd"],
+        ["--output", "x.nii.gz", "--uncertainty", "x.nii.gz"],
+        ["--output", "z/Tumor.nii.gz", "--probabilities", "z"],
+        ["--output", "run", "--output", "run/job.json/x.nii.gz", "--run", "run"],
+    ],
+)
+def test_outputs_in_each_others_way_are_refused(segment, case, tmp_path, words):
+    words = [word if word.startswith("--") else tmp_path / word for word in words]
+    before = sorted(tmp_path.rglob("*"))
+    refused(segment("--case", case, *words), "in each other's way", tmp_path, before)
+
+
+def test_uncertainty_is_a_volume_from_0_to_1_on_the_inputs_grid(segment, case, tmp_path):
+    words = ("--uncertainty", tmp_path / "u.nii.gz", "--report", tmp_path / "r.html", "--probabilities", tmp_path / "p")
+    code, text, errors = segment("--case", case, "--output", tmp_path / "a.nii.gz", *words, "--run", tmp_path / "run")
+    assert code == 0, errors
+    unsure = image.read(tmp_path / "u.nii.gz")
+    assert image.same_grid(unsure, image.read(case / "p1_flair.nii.gz"))
+    assert unsure.array.dtype == np.float32
+    assert 0 <= unsure.array.min() < unsure.array.max() <= 1
+    told = read_events(tmp_path / "run")[0][-1]
+    assert told["uncertainty"] == str(tmp_path / "u.nii.gz")
+    assert told["report"] == str(tmp_path / "r.html")
+    assert told["probabilities"] == {"tumor": str(tmp_path / "p" / "tumor.nii.gz")}
+    assert str(tmp_path / "u.nii.gz") in text
+
+
+def test_a_folder_of_patients_is_no_case_and_the_batch_is_named(segment, case, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    refused(segment("--case", tmp_path, "--output", tmp_path / "a.nii.gz"), "--batch", tmp_path, before)
 
 
 def test_nan_in_a_channel_is_refused(segment, case, tmp_path):
@@ -145,3 +199,19 @@ def test_nan_in_a_channel_is_refused(segment, case, tmp_path):
     image.write(case / "p1_flair.nii.gz", flair.with_array(array))
     before = sorted(tmp_path.rglob("*"))
     refused(segment("--case", case, "--output", tmp_path / "a.nii.gz"), "1 values that are NaN", tmp_path, before)
+
+
+def test_a_file_called_like_a_label_map_is_doubted(segment, case, tmp_path):
+    (case / "p1_flair.nii.gz").rename(tmp_path / "p1_flair_seg.nii.gz")
+    code, text, _ = segment("--input", f"flair={tmp_path / 'p1_flair_seg.nii.gz'}", "--output", tmp_path / "a.nii.gz")
+    assert code == 0
+    assert "Warning: p1_flair_seg.nii.gz is called like a label map" in text
+
+
+def test_the_run_of_a_training_is_not_taken_over(segment, case, tmp_path):
+    with Job.open(tmp_path / "run", {"command": "train"}):
+        pass
+    content, before = (tmp_path / "run" / "job.json").read_bytes(), sorted(tmp_path.rglob("*"))
+    words = ("--case", case, "--output", tmp_path / "a.nii.gz", "--run", tmp_path / "run")
+    refused(segment(*words), "a job of the command 'train'", tmp_path, before)
+    assert (tmp_path / "run" / "job.json").read_bytes() == content

@@ -127,3 +127,52 @@ def test_the_real_split_has_no_patient_twice(shared_data):
     parts = {split: {case.patient for case in cases if case.split == split} for split in ("train", "val")}
     assert (len(parts["train"]), len(parts["val"])) == (60, 12)
     assert not parts["train"] & parts["val"]
+
+
+def test_pictures_and_masks_that_do_not_belong_to_each_other_are_named(tmp_path):
+    for index in (10, 11, 13, 14):
+        picture(tmp_path / "P1" / f"0{index}.png", np.full((6, 5, 3), index, dtype=np.uint8))
+    for index in (10, 11, 12, 13):
+        picture(tmp_path / "P1" / f"0{index}_mask.png", np.zeros((6, 5), dtype=np.uint8))
+    with pytest.raises(InputError, match=r"014\.png, 012_mask\.png"):
+        read_folder(tmp_path, SLICES)
+
+
+def test_pictures_and_masks_are_in_the_same_order_whatever_their_names(tmp_path):
+    for index, name in enumerate(("1", "1-b", "1a", "10", "2")):
+        picture(tmp_path / "P1" / f"{name}.png", np.full((6, 5), 100 + index, dtype=np.uint8))
+        picture(tmp_path / "P1" / f"{name}_label.png", np.full((6, 5), index % 3, dtype=np.uint8))
+    images, label = read_folder(tmp_path, COVID)[0].load()
+    assert ((images["ct"].array - 100) % 3 == label.array).all()
+
+
+@pytest.mark.parametrize("name", ["BraTS20_Training_001", "BraTS-GLI-00005-001"])
+def test_a_task_of_one_label_takes_every_brats_label_for_it(name, tmp_path):
+    for channel in ("flair", "t1", "t1ce", "seg"):
+        a_volume(tmp_path / name / f"{name}_{channel}.nii.gz", [0, 1, 2, 3, 4] if channel == "seg" else [7])
+    _, label = read_folder(tmp_path, SLICES)[0].load()
+    assert set(np.unique(label.array)) == {0, 1}
+
+
+def test_numpy_slices_with_one_common_word_are_patients_of_their_own(tmp_path):
+    for index in range(6):
+        np.save(tmp_path / f"img_{index}.npy", np.full((20, 16, 3), index, dtype=np.uint8))
+        np.save(tmp_path / f"img_{index}_mask.npy", np.ones((20, 16), dtype=np.uint8))
+    assert [case.patient for case in read_folder(tmp_path, SLICES)] == [f"img_{index}" for index in range(6)]
+
+
+def test_grids_differ_by_a_tenth_of_a_voxel_at_most_and_the_refusal_says_what_to_do(tmp_path):
+    folder = tmp_path / "BraTS20_Training_001"
+    for channel in ("flair", "t1", "t1ce", "t2", "seg"):
+        a_volume(folder / f"x_{channel}.nii.gz", [1, 0])
+    for shift, fits in ((0.05, True), (0.2, False)):
+        affine = np.eye(4)
+        affine[0, 3] = shift
+        write(folder / "x_seg.nii.gz", Image(np.ones((4, 4, 4), np.uint8), affine))
+        (case,) = read_folder(tmp_path, BRAIN)
+        if fits:
+            case.load()
+        else:
+            with pytest.raises(InputError, match=r"x_seg\.nii\.gz lies on another grid") as caught:
+                case.load()
+            assert "resample it" in caught.value.hint

@@ -1,5 +1,6 @@
 """One case, from images to a label map on their grid."""
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,9 +11,12 @@ import pytest
 from MedSegEffNetLib.errors import InputError, OutOfMemory, Stopped
 from MedSegEffNetLib.image import Image, same_grid
 from MedSegEffNetLib.inference import engine, predict
+from MedSegEffNetLib.inference.checks import check_images
 from MedSegEffNetLib.inference.options import Options
 from MedSegEffNetLib.inference.predict import segment_case
 from MedSegEffNetLib.job import Job, read_events
+from MedSegEffNetLib.models.bundle import Bundle
+from MedSegEffNetLib.task import get_task
 
 
 def a_job(folder=None):
@@ -214,3 +218,72 @@ def test_affines_that_differ_by_rounding_are_one_grid_and_twins_are_suspicious(b
     oblique_case["t1"] = Image(oblique_case["flair"].array, rounded.astype(np.float32) * (1 + 1e-4))
     result = segment_case(oblique_case, bundle, Options(engine="openvino"), a_job())
     assert "Channels t1 and flair are the same image." in result.warnings
+
+
+def test_a_label_map_in_the_place_of_an_image_is_doubted(bundle, oblique_case, monkeypatch):
+    monkeypatch.setattr(engine, "open_engine", Threshold)
+    flair = oblique_case["flair"]
+    oblique_case["t1"] = flair.with_array((flair.array > 0).astype(np.uint8) * 4)
+    warnings = segment_case(oblique_case, bundle, Options(engine="openvino"), a_job()).warnings
+    assert warnings == ("Channel t1 has only 2 different values, as a label map has: is it the right image?",)
+
+
+def test_ct_in_the_place_of_mr_is_doubted_and_the_other_way_round(bundle, oblique_case, monkeypatch):
+    monkeypatch.setattr(engine, "open_engine", Threshold)
+    flair = oblique_case["flair"]
+    oblique_case["flair"] = flair.with_array(flair.array * 10 - 1000)
+    (warning,) = segment_case(oblique_case, bundle, Options(engine="openvino"), a_job()).warnings
+    assert "flair has values down to -1000, as CT" in warning
+    channel = get_task("covid-ct").channels[0]
+    for array, doubted in ((flair.array * 10, True), (flair.array * 10 - 1000, False), (flair.array, False)):
+        _, warnings = check_images({"ct": flair.with_array(array)}, [channel], resampled=False)
+        assert bool(warnings) == doubted
+
+
+def test_values_beyond_the_networks_numbers_are_refused_by_channel(bundle, oblique_case):
+    flair = oblique_case["flair"]
+    oblique_case["flair"] = flair.with_array(flair.array * 1e38)
+    with pytest.raises(InputError, match="channel flair holds values from 0 to"):
+        segment_case(oblique_case, bundle, Options(engine="openvino"), a_job())
+
+
+def test_images_without_any_contrast_left_are_refused(bundle, oblique_case):
+    flat = {name: image.with_array((image.array > 0) * 1e-50) for name, image in oblique_case.items()}
+    with pytest.raises(InputError, match="nothing is left"):
+        segment_case(flat, bundle, Options(engine="openvino"), a_job())
+
+
+def test_the_plan_comes_before_any_work(bundle, oblique_case, monkeypatch):
+    monkeypatch.setattr(predict.plan, "free_megabytes", lambda: 50)
+    monkeypatch.setattr(predict.Pipeline, "apply", None)
+    job, events = a_job(), []
+    job.listeners.append(events.append)
+    with pytest.raises(InputError, match="50 MB are free"):
+        segment_case(oblique_case, bundle, Options(engine="openvino"), job)
+    assert [event["event"] for event in events] == ["plan"]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("Failed to allocate memory for image.")])
+def test_memory_that_runs_out_before_the_network_is_explained(bundle, oblique_case, monkeypatch, error):
+    def hungry(*_):
+        raise error
+
+    monkeypatch.setattr(predict.Pipeline, "apply", hungry)
+    with pytest.raises(OutOfMemory, match="were prepared") as caught:
+        segment_case(oblique_case, bundle, Options(engine="openvino"), a_job())
+    assert "crop or resample" in caught.value.hint
+
+
+def test_what_was_measured_says_what_ran_and_what_it_took(bundle, oblique_case):
+    measured = segment_case(oblique_case, bundle, Options(engine="openvino"), a_job()).measured
+    assert (measured["engine"], measured["device"]) == ("openvino", "cpu")
+    assert measured["seconds"] >= measured["network"]
+    assert measured["peak_mb"] > 50
+
+
+def test_weights_that_changed_are_refused_by_torch_too(bundle, oblique_case, tmp_path):
+    copy = shutil.copytree(bundle.folder, tmp_path / "model")
+    weights = copy / "models" / "network.pt"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(InputError, match=r"network\.pt has changed"):
+        segment_case(oblique_case, Bundle.open(copy), Options(engine="torch", device="cpu"), a_job())

@@ -94,3 +94,71 @@ def test_a_newer_schema_and_missing_keys_are_refused(copy):
         Bundle.open(copy)
     with pytest.raises(InputError, match="no model"):
         Bundle.open(copy / "docs")
+
+
+def a_weights_file(path, content):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("network/data.pkl", content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        # os.system from the memo, under two harmless strings that stand last in the file
+        b"\x80\x04\x8c\x02os\x94\x8c\x06system\x940\x8c\x0bcollections\x94\x8c\x0bOrderedDict\x9400"
+        b"h\x00h\x01\x93\x8c\x04true\x85R.",
+        b"\x80\x02X\x02\x00\x00\x00osq\x000X\x06\x00\x00\x00systemr\x01\x00\x00\x000h\x00j\x01\x00\x00\x00\x93.",
+        b"cos\nsystem\n.",
+        b"(S'true'\nios\nsystem\n.",
+    ],
+    ids=["memoize", "binput", "global", "inst"],
+)
+def test_a_name_is_found_however_a_pickle_hides_it(tmp_path, content):
+    with pytest.raises(InputError, match=r"os system|posix system"):
+        refuse_objects(a_weights_file(tmp_path / "network.pt", content))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04h\x07.", b"(" * 9, b"\x80\x04]q\x00(h\x00e", b"\x82\x01."])
+def test_a_forged_pickle_is_no_file_of_weights(tmp_path, content):
+    with pytest.raises(InputError, match="no file of weights"):
+        refuse_objects(a_weights_file(tmp_path / "network.pt", content))
+
+
+def test_every_pickle_of_the_file_is_looked_at(bundle, tmp_path):
+    path = shutil.copy(bundle.folder / "models" / "network.pt", tmp_path)
+    refuse_objects(tmp_path / "network.pt")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("second/data.pkl", b"cos\nsystem\n.")
+    with pytest.raises(InputError, match="os system"):
+        refuse_objects(tmp_path / "network.pt")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"networks": []},
+        {"networks": [{"name": "unet_2d"}]},
+        {"inputs": [{"name": "t1"}]},
+        {"inputs": []},
+        {"inputs": ["t1"]},
+        {"labels": [{"value": 1}]},
+        {"regions": [{"labels": 3}]},
+        {"thresholds": []},
+        {"activation": "relu"},
+        {"preprocessing": [{}]},
+    ],
+    ids=str,
+)
+def test_malformed_keys_are_refused_when_the_model_is_opened(copy, keys):
+    change(copy, **keys)
+    with pytest.raises(InputError, match="malformed"):
+        Bundle.open(copy)
+
+
+def test_a_model_without_a_version_is_refused(copy):
+    metadata = json.loads((copy / METADATA).read_text(encoding="utf-8"))
+    del metadata["version"]
+    (copy / METADATA).write_text(json.dumps(metadata), encoding="utf-8")
+    with pytest.raises(InputError, match=r"malformed.*version"):
+        Bundle.open(copy)

@@ -54,3 +54,14 @@ def test_the_shipped_models_are_whole():
 
 def test_a_tasks_id_means_its_default_model():
     assert registry.find("tumor-slices").name == "tumor-slices-efficientnet"
+
+
+def test_a_broken_model_is_passed_over_and_its_reason_is_told(installed):
+    (installed / "broken" / "configs").mkdir(parents=True)
+    (installed / "broken" / "configs" / "metadata.json").write_text("{", encoding="utf-8")
+    assert registry.find("tumor-slices-unet").version == "0.10.0"
+    ((folder, error),) = registry.broken_models().items()
+    assert folder == installed / "broken"
+    assert "cannot be read" in error.found
+    with pytest.raises(InputError, match="not: broken"):
+        registry.find("broken")

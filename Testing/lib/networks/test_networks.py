@@ -117,4 +117,6 @@ def test_an_unknown_network_or_argument_is_refused_with_what_there_is():
     with pytest.raises(InputError, match="b9"):
         networks.build("efficientnet_unet_2d", {"in_channels": 3, "out_channels": 1, "variant": "b9"})
     with pytest.raises(InputError, match="cannot be built"):
+        networks.build("efficientnet_unet_2d", {"in_channels": 3, "out_channels": 1, "drop_connect": "x"})
+    with pytest.raises(InputError, match="cannot be built"):
         networks.build("unet_2d", {"in_channels": 3, "out_channels": 1, "depth": 4})

@@ -1,5 +1,6 @@
 """Recipes validate themselves and take settings as they are typed."""
 
+import math
 from dataclasses import fields
 
 import pytest
@@ -28,7 +29,18 @@ def test_typed_settings_are_parsed_by_the_settings_type():
     assert recipe.network == {"variant": "b2"}
 
 
-@pytest.mark.parametrize("settings", [{"epochs": -1}, {"optimizer": "lion"}, {"ema": 1.0}, {"schedule": "warm"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"epochs": -1}, {"epochs": True}, {"epochs": 1.5}, {"optimizer": "lion"}, {"ema": 1.0}, {"schedule": "warm"}),
+        *({"seed": -1}, {"seed": [1]}, {"learning_rate": math.nan}, {"weight_decay": -1}, {"warmup": -1}),
+        *({"patch_size": [-32, -32]}, {"patch_size": [32]}, {"patch_size": ["a", "b"]}, {"context": -1}, {"size": -5}),
+        *({"early_stopping": -3}, {"empties_per_epoch": -2}, {"validation_fraction": 0.0}, {"decay": 0.0}),
+        *({"augmentation": {"zoom": 1.5}}, {"augmentation": {"zoom": "abc"}}, {"augmentation": {"noise": math.inf}}),
+        {"validation_fraction": 0.6, "test_fraction": 0.4},
+    ],
+    ids=str,
+)
 def test_values_out_of_range_are_refused(settings):
     with pytest.raises(InputError, match=next(iter(settings))):
         Recipe.from_mapping(settings)

@@ -115,6 +115,23 @@ def test_another_model_can_be_the_start(finished, patients, tmp_path):
     assert losses(run)[1][0] < losses(finished)[1][0]
 
 
+@pytest.mark.parametrize("changed", [{"context": "2"}, {"network.channels": "[4,16]"}])
+def test_a_start_from_a_model_keeps_its_network(changed, finished, patients, tmp_path):
+    with pytest.raises(InputError, match="do not fit into the network"):
+        train("tumor-slices", patients, tmp_path / "run", parent=str(finished / "model"), settings=changed)
+    with pytest.raises(InputError, match="whose network is unet_2d"):
+        train(
+            "tumor-slices", patients, tmp_path / "run", parent=str(finished / "model"), network="efficientnet_unet_2d"
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_whose_request_is_damaged_is_refused(patients, tmp_path):
+    (tmp_path / "job.json").write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match="damaged"):
+        train("tumor-slices", patients, tmp_path, network="unet_2d", settings=settings())
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -123,6 +140,16 @@ def test_another_model_can_be_the_start(finished, patients, tmp_path):
         ({"lerning_rate": "1"}, "lerning_rate"),
         ({"loss": "hinge"}, "hinge"),
         ({"augmentation.elastic": "1"}, "elastic"),
+        ({"augmentation.zoom": "1.5"}, "zoom"),
+        ({"augmentation": "5"}, "augmentation"),
+        ({"seed": "[1]"}, "seed"),
+        ({"learning_rate": "NaN"}, "learning_rate"),
+        ({"patch_size": "-32"}, "patch_size"),
+        ({"epochs": "true"}, "epochs"),
+        ({"network.foo": "3"}, "foo"),
+        ({"network.channels": "7"}, "cannot be built"),
+        ({"network.channels": "[-4,8]"}, "cannot be built"),
+        ({"network.dropout": "5"}, "cannot be built"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_before_anything_is_written(changed, message, patients, tmp_path):
