@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = sorted((ROOT / "MedSegEffNetLib").rglob("*.py"))
-CODE = [*LIBRARY, ROOT / "run.py", *sorted((ROOT / "Testing").rglob("*.py"))]
+PANEL = sorted((ROOT / "MedSegEffNet").rglob("*.py"))
+PRODUCT = [*LIBRARY, *PANEL]
+CODE = [*PRODUCT, *sorted(ROOT.glob("*.py")), *sorted((ROOT / "Testing").rglob("*.py"))]
 # Put together from halves, so that this file does not name what it looks for.
 MACHINE_PATH = re.compile(
     r"(?<![\w.])/(?:" + "|".join(["wo" + "rk", "ro" + "ot", "ho" + "me", "Us" + "ers"]) + r")/[.\w]"
@@ -23,7 +25,7 @@ def named(path):
 
 
 each_code_file = pytest.mark.parametrize("path", CODE, ids=named)
-each_library_file = pytest.mark.parametrize("path", LIBRARY, ids=named)
+each_product_file = pytest.mark.parametrize("path", PRODUCT, ids=named)
 
 
 def tree_of(path):
@@ -57,6 +59,7 @@ def project_files():
 
 def test_there_are_files_to_look_at():
     assert len(LIBRARY) > 40
+    assert len(PANEL) > 10
 
 
 @each_code_file
@@ -66,7 +69,7 @@ def test_files_and_functions_stay_small(path):
     assert [node.name for node in functions if length(node) > 60] == []
 
 
-@each_library_file
+@each_product_file
 def test_public_functions_say_what_they_do(path):
     functions = list(public_functions(tree_of(path).body))
     # A method may be explained once, in the base class; PyTorch explains "forward".
@@ -74,13 +77,13 @@ def test_public_functions_say_what_they_do(path):
     assert [node.name for node in functions if length(node) > 5 and node.name not in explained] == []
 
 
-@each_library_file
+@each_product_file
 def test_modules_say_what_they_are_for(path):
     assert ast.get_docstring(tree_of(path))
 
 
-@each_library_file
-def test_the_library_validates_without_assert(path):
+@each_product_file
+def test_the_product_validates_without_assert(path):
     assert [node.lineno for node in ast.walk(tree_of(path)) if isinstance(node, ast.Assert)] == []
 
 

@@ -1,0 +1,94 @@
+"""The panel: what its sections share, and the bars that open and close them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ctk
+import qt
+import slicer
+
+from MedSegEffNetLib.models.registry import user_folder
+from MedSegEffNetPanel.environment import Environment
+from MedSegEffNetPanel.jobs import JobQueue, new_folder
+from MedSegEffNetPanel.parameters import Parameters
+from MedSegEffNetPanel.sections import Section, find_sections
+from MedSegEffNetPanel.settings import Settings
+from MedSegEffNetPanel.signals import Signal
+
+
+class Panel:
+    """Builds the sections into a layout and hands them what they share.
+
+    Attributes
+    ----------
+    settings : the machine's settings. parameters : the scene's (the module's parameter node).
+    environment : the Python that jobs run with. jobs : the queue of background processes.
+    models_changed : emitted when models were installed or removed.
+    """
+
+    def __init__(self, layout: qt.QLayout, resources: Path) -> None:
+        self.resources = resources
+        self.settings = Settings()
+        self.parameters = Parameters()
+        self.environment = Environment(self.settings)
+        self.jobs = JobQueue(self.environment.interpreter)
+        self.models_changed = Signal()
+        self.sections: list[Section] = []
+        self._bars: dict[type[Section], ctk.ctkCollapsibleButton] = {}
+        for kind in find_sections():
+            self._add(kind, layout)
+        layout.addStretch(1)
+        for section in self.sections:
+            section.setup()
+
+    def _add(self, kind: type[Section], layout: qt.QLayout) -> None:
+        section = kind(self)
+        bar = ctk.ctkCollapsibleButton()
+        bar.text = kind.label()
+        bar.objectName = f"{kind.__module__.rpartition('.')[2]}Bar"
+        inside = qt.QVBoxLayout(bar)
+        inside.addWidget(section.widget)
+        bar.collapsed = not kind.opened
+        layout.addWidget(bar)
+        self.sections.append(section)
+        self._bars[kind] = bar
+
+    def section(self, name: str) -> Section:
+        """The section in the file ``name`` of the package ``sections``."""
+        return next(section for section in self.sections if type(section).__module__.rpartition(".")[2] == name)
+
+    def new_run(self, name: str) -> Path:
+        """A new folder for the run of a job called ``name``, in the user's own folder (a short path, for Windows)."""
+        return new_folder(user_folder().parent / "runs", name)
+
+    def show(self, name: str) -> None:
+        """Open the section in the file ``name``."""
+        self._bars[type(self.section(name))].collapsed = False
+
+    def enter(self) -> None:
+        """The module has become visible."""
+        for section in self.sections:
+            section.enter()
+
+    def leave(self) -> None:
+        """The module is no longer visible."""
+        for section in self.sections:
+            section.leave()
+
+    def scene_closing(self) -> None:
+        """The scene is about to be emptied."""
+        for section in self.sections:
+            section.scene_closing()
+
+    def scene_closed(self) -> None:
+        """The scene has been emptied."""
+        self.parameters = Parameters()
+        for section in self.sections:
+            section.scene_closed()
+
+    def cleanup(self) -> None:
+        """The module ends; detached jobs run on and are found again by their folders."""
+        for section in self.sections:
+            section.cleanup()
+        self.jobs.cleanup()

@@ -1,0 +1,1 @@
+"""Parts of the section Segment, one file each."""

@@ -1,0 +1,56 @@
+"""A case's folder into the scene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from MedSegEffNetLib.dataset.channels import case_folders, image_files, is_label
+from MedSegEffNetLib.errors import InputError
+
+_SLICER_READS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
+
+
+def holds_cases(folder: Path) -> bool:
+    """Whether ``folder`` is a folder of cases and not a case."""
+    return not image_files(folder) and len(case_folders(folder)) > 0
+
+
+def load_case(folder: Path) -> list[Any]:
+    """Load the images of a case (label maps are left out) and give their volume nodes.
+
+    Raises
+    ------
+    InputError
+        There is no image in the folder that Slicer can load.
+    """
+    files = [path for path in image_files(folder) if not is_label(path)]
+    volumes = [path for path in files if path.is_file() and path.name.lower().endswith(_SLICER_READS)]
+    if volumes:
+        return [slicer.util.loadVolume(str(path)) for path in volumes]
+    nodes = _load_dicom(folder)
+    if not nodes:
+        raise InputError(
+            _("no image that Slicer can load is in {folder}").format(folder=folder),
+            expected=_("NIfTI, NRRD or MetaImage files, or DICOM series"),
+            hint=_("choose the folder of one patient"),
+        )
+    return nodes
+
+
+def _load_dicom(folder: Path) -> list[Any]:
+    """The volumes of the DICOM series in ``folder``, read through a database that is thrown away."""
+    try:
+        from DICOMLib import DICOMUtils
+    except ImportError:  # Slicer can be built without DICOM
+        return []
+    nodes: list[str] = []
+    with DICOMUtils.TemporaryDICOMDatabase() as database:
+        DICOMUtils.importDicom(str(folder), database)
+        for patient in database.patients():
+            nodes += DICOMUtils.loadPatientByUID(patient)
+    loaded = [slicer.mrmlScene.GetNodeByID(node_id) for node_id in nodes]
+    return [node for node in loaded if node is not None and node.IsA("vtkMRMLVolumeNode")]

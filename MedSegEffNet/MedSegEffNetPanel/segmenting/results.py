@@ -1,0 +1,123 @@
+"""The result: volumes in a table, and the buttons that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from MedSegEffNetLib.task import Label
+from MedSegEffNetPanel import bridge
+
+
+@dataclass
+class Result:
+    """What a finished segmentation left: nodes by id, files by path, volumes in mL (None: spacing unknown)."""
+
+    segmentation_id: str
+    reference_id: str
+    labels: Sequence[Label]
+    volumes_ml: Mapping[str, float | None]
+    previous_ml: Mapping[str, float | None] = field(default_factory=dict)
+    uncertainty: Path | None = None
+    report: Path | None = None
+
+
+class ResultView:
+    """Shows one :class:`Result` at a time; hidden while there is none."""
+
+    def __init__(self, ui) -> None:
+        self._ui = ui
+        self._result: Result | None = None
+        self._overlay: Any = None
+        table = ui.resultTable
+        table.setColumnCount(4)
+        table.setHorizontalHeaderLabels(["", _("Label"), _("mL"), _("Change")])
+        table.verticalHeader().hide()
+        table.setColumnWidth(0, 24)
+        table.horizontalHeader().setStretchLastSection(True)
+        ui.show3DButton.connect("toggled(bool)", self._on_show_3d)
+        ui.contourButton.connect("toggled(bool)", self._on_contours)
+        ui.uncertaintyButton.connect("toggled(bool)", self._on_uncertainty)
+        ui.reportButton.connect("clicked()", self._on_report)
+        self.clear()
+
+    def show(self, result: Result) -> None:
+        """Show ``result`` in place of the one before."""
+        self.clear()
+        self._result = result
+        table = self._ui.resultTable
+        table.setRowCount(len(result.labels))
+        for number, label in enumerate(result.labels):
+            for column, item in enumerate(self._items(label, result)):
+                table.setItem(number, column, item)
+        table.resizeColumnToContents(1)
+        self._ui.uncertaintyButton.enabled = result.uncertainty is not None
+        self._ui.reportButton.enabled = result.report is not None
+        self._ui.resultFrame.visible = True
+
+    def clear(self) -> None:
+        """Show no result; the overlay goes, the segmentation stays as it is."""
+        if self._overlay is not None:
+            bridge.remove_overlay(self._overlay)
+        self._overlay, self._result = None, None
+        for button in (self._ui.show3DButton, self._ui.contourButton, self._ui.uncertaintyButton):
+            was = button.blockSignals(True)
+            button.checked = False
+            button.blockSignals(was)
+        self._ui.resultFrame.visible = False
+
+    def forget(self) -> None:
+        """The scene is emptied: let go of its nodes."""
+        self._overlay = None
+        self.clear()
+
+    def _items(self, label: Label, result: Result) -> list[Any]:
+        color = qt.QTableWidgetItem()
+        color.setBackground(qt.QBrush(qt.QColor(*label.color)))
+        volume = result.volumes_ml.get(label.name)
+        before = result.previous_ml.get(label.name)
+        texts = [label.name, volume_text(volume), change_text(volume, before)]
+        return [color, *map(qt.QTableWidgetItem, texts)]
+
+    def _segmentation(self) -> Any:
+        return self._result and slicer.mrmlScene.GetNodeByID(self._result.segmentation_id)
+
+    def _on_show_3d(self, on: bool) -> None:
+        if self._segmentation():
+            bridge.show_3d(self._segmentation(), on)
+
+    def _on_contours(self, on: bool) -> None:
+        if self._segmentation():
+            bridge.show_contours(self._segmentation(), on)
+
+    def _on_uncertainty(self, on: bool) -> None:
+        if self._overlay is not None:
+            bridge.remove_overlay(self._overlay)
+            self._overlay = None
+        reference = self._result and slicer.mrmlScene.GetNodeByID(self._result.reference_id)
+        if on and reference and self._result.uncertainty:
+            self._overlay = bridge.overlay(self._result.uncertainty, reference)
+
+    def _on_report(self) -> None:
+        if self._result and self._result.report:
+            qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._result.report)))
+
+
+def volume_text(volume: float | None) -> str:
+    """A volume for the table."""
+    return _("unknown") if volume is None else f"{volume:.2f}"
+
+
+def change_text(volume: float | None, before: float | None) -> str:
+    """The change against ``before`` in mL and percent; empty where there is nothing to compare with."""
+    if volume is None or before is None:
+        return ""
+    difference = volume - before
+    percent = f" ({difference / before:+.0%})" if before else ""
+    return f"{difference:+.2f}{percent}"

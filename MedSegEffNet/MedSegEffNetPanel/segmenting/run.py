@@ -1,0 +1,183 @@
+"""One press on Apply: volumes to files, the job, its label map to segments. Nothing in the scene changes before the end."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator, Iterator
+from enum import Enum, auto
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from MedSegEffNetLib.errors import InputError, MedSegEffNetError
+from MedSegEffNetPanel import bridge, steps
+from MedSegEffNetPanel.jobs import JobState, PanelJob
+from MedSegEffNetPanel.segmenting.request import (
+    INPUTS,
+    LABEL_MAP,
+    REPORT,
+    UNCERTAINTY,
+    Request,
+    input_path,
+    segment_words,
+)
+from MedSegEffNetPanel.segmenting.results import Result
+from MedSegEffNetPanel.signals import Signal
+
+if TYPE_CHECKING:
+    from MedSegEffNetPanel.model_list import ModelEntry
+    from MedSegEffNetPanel.panel import Panel
+
+
+class Phase(Enum):
+    """Where a run is."""
+
+    EXPORT = auto()
+    COMPUTE = auto()
+    IMPORT = auto()
+    OVER = auto()
+
+
+class SegmentRun:
+    """A segmentation from nodes to segments, in short steps; :attr:`changed` is emitted with the run.
+
+    Attributes
+    ----------
+    text : what happens now, or how it ended. fraction : 0 to 1, None: not known. seconds_left : None: not known.
+    log : sentences so far. report : for "Copy report". result : of a run that succeeded, else None.
+    """
+
+    def __init__(self, panel: Panel, request: Request, entry: ModelEntry) -> None:
+        self._panel, self._request, self._entry = panel, request, entry
+        self._phase = Phase.EXPORT
+        self._steps: Any = None
+        self._job: PanelJob | None = None
+        self._notices: list[str] = []
+        self.folder: Path = panel.new_run("segment")
+        self.changed = Signal()
+        self.text = _("Writing the volumes …")
+        self.fraction: float | None = 0.0
+        self.seconds_left: float | None = None
+        self.report = ""
+        self.result: Result | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether the run has ended, in whatever way."""
+        return self._phase is Phase.OVER
+
+    @property
+    def log(self) -> list[str]:
+        """What was said so far."""
+        return [*self._notices, *(self._job.log if self._job else [])]
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self.changed.emit(self)
+        self._steps = steps.run(self._export(), done=self._submit, failed=self._fail)
+
+    def cancel(self, why: str) -> None:
+        """End the run in whatever phase it is; the scene stays as it was, ``why`` is shown."""
+        if self.over:
+            return
+        if self._phase is not Phase.COMPUTE and self._steps is not None:
+            self._steps.cancel()
+        job = self._job
+        self._end(why)
+        if job is not None:
+            job.cancel()
+
+    def _export(self) -> Iterator[None]:
+        names = list(self._request.sources)
+        for number, (channel, source) in enumerate(self._request.sources.items()):
+            self.fraction = number / len(names)
+            self.changed.emit(self)
+            path = input_path(self.folder, channel)
+            self._notices += yield from bridge.export_volume(_node(source.node_id), path, source.component)
+
+    def _submit(self, nothing: Any) -> None:
+        self._phase = Phase.COMPUTE
+        title = _("Segmenting {volume}").format(volume=_node(self._request.reference_id).GetName())
+        words = segment_words(self._request, self.folder)
+        self._job = self._panel.jobs.submit(title, words, self.folder)
+        self._job.changed.connect(self._on_job)
+        self._on_job(self._job)
+
+    def _on_job(self, job: PanelJob) -> None:
+        if self._phase is not Phase.COMPUTE:
+            return
+        if job.state is JobState.FINISHED:
+            self._begin_import()
+        elif job.error is not None:
+            self.report = job.error.report
+            self._end(" ".join(filter(None, (job.error.found, job.error.hint))))
+        elif job.state.over:
+            self._end(_("Stopped; the scene is as it was."))
+        else:
+            self.text = job.stage or job.title
+            self.fraction = job.done / job.total if job.total else None
+            self.seconds_left = job.seconds_left
+            self.changed.emit(self)
+
+    def _begin_import(self) -> None:
+        self._phase = Phase.IMPORT
+        self.text, self.fraction, self.seconds_left = _("Making the segments …"), None, None
+        self.changed.emit(self)
+        self._steps = steps.run(self._import(), done=self._succeed, failed=self._fail)
+
+    def _import(self) -> Generator[None, None, Result]:
+        reference = _node(self._request.reference_id)
+        labels = self._entry.bundle.labels
+        label_map = yield from bridge.load_label_map(self.folder / LABEL_MAP)
+        segmentation = slicer.mrmlScene.GetNodeByID(self._request.output_id) if self._request.output_id else None
+        previous = bridge.segment_volumes(segmentation) if segmentation else {}
+        segmentation = yield from bridge.put_segments(segmentation, label_map, reference, labels)
+        return Result(
+            segmentation_id=segmentation.GetID(),
+            reference_id=reference.GetID(),
+            labels=labels,
+            volumes_ml=self._job.result["volumes_ml"] if self._job else {},
+            previous_ml=previous,
+            uncertainty=_existing(self.folder / UNCERTAINTY),
+            report=_existing(self.folder / REPORT),
+        )
+
+    def _succeed(self, result: Result) -> None:
+        self.result = result
+        seconds = self._job.result["measured"]["seconds"] if self._job else 0.0
+        warnings = self._job.result["warnings"] if self._job else []
+        self._end(" ".join([_("Done in {seconds:.1f} s.").format(seconds=seconds), *self._notices, *warnings]))
+
+    def _fail(self, error: BaseException) -> None:
+        if isinstance(error, MedSegEffNetError):
+            self._end(" ".join(filter(None, (error.found, error.hint))))
+        else:
+            self.report = f"{type(error).__name__}: {error}"
+            self._end(_("This is a fault of the program: {error} Use Copy report.").format(error=self.report))
+
+    def _end(self, text: str) -> None:
+        self._phase = Phase.OVER
+        self.text, self.fraction, self.seconds_left = text, None, None
+        self.changed.emit(self)
+        if self._job is None or self._job.state.over:
+            self._discard_inputs()
+        else:  # its process still reads them
+            self._job.changed.connect(self._discard_inputs)
+
+    def _discard_inputs(self, job: PanelJob | None = None) -> None:
+        """Leave no copies of the patient's images about."""
+        if job is None or job.state.over:
+            shutil.rmtree(self.folder / INPUTS, ignore_errors=True)
+
+
+def _node(node_id: str) -> Any:
+    node = slicer.mrmlScene.GetNodeByID(node_id)
+    if node is None:
+        raise InputError(_("a volume of this case is no longer in the scene"), hint=_("load it again and press Apply"))
+    return node
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.is_file() else None
