@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import unittest
 from pathlib import Path
 from typing import Any
 
@@ -107,21 +106,20 @@ class MedSegEffNetTest(ScriptedLoadableModuleTest):
     """The main scenario in a running Slicer: sample patient, Apply, segments on the patient's grid."""
 
     def setUp(self) -> None:
-        """Begin with an empty scene."""
-        slicer.mrmlScene.Clear()
-
-    def runTest(self) -> None:
-        """Run all tests; without anything installed that computes there is nothing to run."""
+        """Begin with an empty scene; where nothing is installed that computes there is nothing to test."""
         from MedSegEffNetPanel.environment import Environment
         from MedSegEffNetPanel.settings import Settings
 
         status = Environment(Settings()).status()
         if not status.ready:
-            raise unittest.SkipTest(f"{status.text} {status.hint}")
-        self.setUp()
-        self.test_a_script_segments_the_sample_patient()
-        self.setUp()
-        self.test_the_panel_segments_the_sample_patient()
+            self.skipTest(f"{status.text} {status.hint}")
+        slicer.mrmlScene.Clear()
+
+    def runTest(self) -> None:
+        """Run all tests, as "Reload and Test" does."""
+        for test in (self.test_a_script_segments_the_sample_patient, self.test_the_panel_segments_the_sample_patient):
+            self.setUp()
+            test()
 
     def test_a_script_segments_the_sample_patient(self) -> None:
         """The logic gives a segmentation that is not empty."""

@@ -19,8 +19,8 @@ SHIPPED_CODE = sorted([*MODULE.rglob("*.py"), *(ROOT / "MedSegEffNetLib").rglob(
 OLDEST_PYTHON = (3, 11)
 # Where a Slicer of today has its scripted modules, below the folder of an extension.
 MODULES = Path("lib/Slicer-5.10/qt-scripted-modules")
-# Windows: 260 characters, less those before qt-scripted-modules in a user's folder and those of __pycache__.
-LONGEST_PATH = 90
+# Windows allows 260 characters; a user with a name of 20 has 146 of them before the files in qt-scripted-modules.
+LONGEST_PATH = 100
 
 # The macros take the parameters of the real ones and refuse what they refuse.
 SLICER_CONFIG = """
