@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sets everything up in ``.venv`` and runs it: ``python3 run.py demo`` or ``python3 run.py test``.
+"""Sets everything up in ``.venv`` and runs it: ``python3 run.py demo``, ``python3 run.py test`` or ``… offline-kit``.
 
 Standard library only. What is installed stands in ``pyproject.toml``, in the versions of ``constraints.txt``.
 """
@@ -26,12 +26,25 @@ STAMP = VENV / "installed.json"
 CONSTRAINTS = ROOT / "constraints.txt"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 LIGHT = frozenset({"cpu"})
-FULL = frozenset({"cpu", "train", "test"})
+FULL = frozenset({"cpu", "train", "test", "panel"})
 SIZES = {
     LIGHT: "about 130 MB to download, 550 MB on disk, without torch",
-    FULL: "about 1.5 GB on disk, with torch for the CPU",
+    FULL: "about 2.3 GB on disk, with torch for the CPU and Slicer's MRML for the panel's tests",
 }
 CHECKS = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"])
+# What the panel's tests draw with: library that is looked for, Debian's package that has it.
+DRAWING = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libEGL_mesa.so.0": "libegl-mesa0",
+    "dri/swrast_dri.so": "libgl1-mesa-dri",
+    "libX11.so.6": "libx11-6",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libfontconfig.so.1": "libfontconfig1",
+}
+FONTS = "fonts-dejavu-core"
 NETWORK_HINT = (
     "What to do: check the network (or pip's proxy or mirror) and the disk's free space, then run this again."
 )
@@ -48,6 +61,8 @@ def main(words: list[str] | None = None) -> int:
         check_python(sys.version_info[:2])
         if arguments.command == "test":
             return run_tests(arguments.slow, [word for word in rest if word != "--"])
+        if arguments.command == "offline-kit":
+            return run_offline_kit(rest)
         if rest:
             raise SetupError(f"demo does not know {' '.join(rest)}. What to do: see python3 run.py demo --help")
         return run_demo(arguments.output)
@@ -62,7 +77,7 @@ def main(words: list[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """The command line of this file."""
     parser = argparse.ArgumentParser(description="Set up MedSegEffNet in .venv and run its demo or its tests.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="demo|test")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="demo|test|offline-kit")
     demo = commands.add_parser("demo", help="segment a sample patient; installs no torch")
     demo.add_argument("--output", default="demo-output", metavar="FOLDER", help="where to write (default: demo-output)")
     test = commands.add_parser(
@@ -72,6 +87,11 @@ def make_parser() -> argparse.ArgumentParser:
         description="Run ruff, mypy and pytest. Further arguments are handed on to pytest.",
     )
     test.add_argument("--slow", action="store_true", help="run the slow tests too")
+    commands.add_parser(
+        "offline-kit",
+        add_help=False,  # its own help says more
+        help="make a folder of packages for a Slicer without internet; see offline-kit --help",
+    )
     return parser
 
 
@@ -99,6 +119,7 @@ def run_demo(output: str) -> int:
 def run_tests(slow: bool, pytest_arguments: list[str]) -> int:
     """Ruff, mypy and pytest; all run, and the first failure decides the exit code."""
     prepare(FULL)
+    prepare_drawing()
     selection = ["-m", ""] if slow else []  # pyproject.toml leaves the slow tests out
     codes = []
     for command in (*CHECKS, ["pytest", *selection, *pytest_arguments]):
@@ -107,6 +128,15 @@ def run_tests(slow: bool, pytest_arguments: list[str]) -> int:
         if codes[-1] and command in CHECKS:
             print(f"FAILED: {' '.join(command)}", flush=True)
     return next((code for code in codes if code), 0)
+
+
+def run_offline_kit(words: list[str]) -> int:
+    """Make a folder of wheels; it needs no more than a pip."""
+    if not _works("pip"):
+        make_venv()
+    command = [str(PYTHON), "-m", "MedSegEffNetPanel.installing.offline_kit", *words]
+    search = os.pathsep.join(map(str, (ROOT, ROOT / "MedSegEffNet")))
+    return subprocess.run(command, env={**environment(), "PYTHONPATH": search}).returncode
 
 
 def environment() -> dict[str, str]:
@@ -133,6 +163,34 @@ def prepare(extras: frozenset[str]) -> None:
     STAMP.write_text(json.dumps({"extras": sorted(extras), "fingerprint": fingerprint()}), encoding="utf-8")
 
 
+def prepare_drawing() -> None:
+    """What Qt and VTK need on a Linux without a screen: installed by root on Debian and Ubuntu, named to others.
+
+    Without it the tests of the panel, or of its pictures, are skipped.
+    """
+    missing = missing_packages() if sys.platform == "linux" else []
+    if not missing:
+        return
+    command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing]
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        print(f"For the tests of the panel, this would be needed: sudo {' '.join(command)}", flush=True)
+        return
+    print(f"Installing Debian's packages {', '.join(missing)} ...", flush=True)
+    unasked = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for one in (["apt-get", "update", "--quiet"], command):
+        if subprocess.run(one, stdout=subprocess.DEVNULL, env=unasked).returncode:
+            print(f"{' '.join(one)} failed; it says why above. Tests that draw are skipped.", flush=True)
+            return
+
+
+def missing_packages() -> list[str]:
+    """Debian's packages whose libraries or fonts are not there."""
+    folders = [Path(folder) for folder in ("/usr/lib", "/usr/lib64", *map(str, Path("/usr/lib").glob("*-linux-gnu")))]
+    missing = [package for name, package in DRAWING.items() if not any((one / name).exists() for one in folders)]
+    fonts = Path("/usr/share/fonts")
+    return missing if any(fonts.rglob("*.ttf")) else [*missing, FONTS]
+
+
 def is_ready(extras: frozenset[str]) -> bool:
     """Whether ``.venv`` was set up from the present files, with these extras or more, and still works."""
     try:
@@ -140,7 +198,7 @@ def is_ready(extras: frozenset[str]) -> bool:
         fits = extras <= set(stamp["extras"]) and stamp["fingerprint"] == fingerprint()
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return fits and _works("MedSegEffNetLib", "numpy", "openvino", *(("torch", "pytest") if extras == FULL else ()))
+    return fits and _works("MedSegEffNetLib", "numpy", "openvino", *(("torch", "pytest") if "test" in extras else ()))
 
 
 def fingerprint() -> str:

@@ -215,17 +215,21 @@ def _refuse_other_command(folder: Path, request: Mapping[str, Any]) -> None:
         )
 
 
-def read_events(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
+def read_events(folder: Path, offset: int = 0, *, limit: int | None = None) -> tuple[list[Event], int]:
     """The events written after byte ``offset`` and the offset to ask from next time.
 
     A line that is still being written (or that a killed process left torn) is left for the next call.
+
+    Parameters
+    ----------
+    limit : bytes that are read at most, to the end of the line that they end in; None: all that there are.
     """
     path = folder / EVENTS
     if not path.is_file():
         return [], offset
     with open(path, "rb") as file:
         file.seek(offset)
-        content = file.read()
+        content = file.read() if limit is None else file.read(limit) + file.readline()
     whole = content[: content.rfind(b"\n") + 1]
     events = []
     for line in whole.splitlines():

@@ -214,6 +214,7 @@ def test_programs_run_without_settings_of_qt_or_of_another_python(run, monkeypat
 def started(run, monkeypatch):
     """Commands that ``run.py`` starts; those whose words are in ``started.failing`` end with their code."""
     monkeypatch.setattr(run, "prepare", lambda extras: None)
+    monkeypatch.setattr(run, "prepare_drawing", lambda: None)
 
     class Started(list):
         failing = None
@@ -246,6 +247,53 @@ def test_the_first_failure_decides_the_exit_code(run, started, failing, code):
     assert started[-1][0] == "pytest"
 
 
+@pytest.fixture
+def drawing(run, monkeypatch):
+    """Commands that are started on a Linux that lacks two packages; ``drawing.root`` says who asks."""
+
+    class Drawing(list):
+        root = True
+        code = 0
+
+        def __call__(self, command, **settings):
+            self.append(command)
+            return subprocess.CompletedProcess(command, self.code)
+
+    record = Drawing()
+    monkeypatch.setattr(run.sys, "platform", "linux")
+    monkeypatch.setattr(run, "missing_packages", lambda: ["libegl1", "fonts-dejavu-core"])
+    monkeypatch.setattr(run.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(run.os, "geteuid", lambda: 0 if record.root else 1000, raising=False)
+    monkeypatch.setattr(run.subprocess, "run", record)
+    return record
+
+
+def test_root_gets_the_packages_for_drawing(run, drawing):
+    run.prepare_drawing()
+    assert [command[1] for command in drawing] == ["update", "install"]
+    assert drawing[-1][-2:] == ["libegl1", "fonts-dejavu-core"]
+
+
+def test_another_user_is_told_the_command_for_drawing(run, drawing, capsys):
+    drawing.root = False
+    run.prepare_drawing()
+    assert not drawing
+    assert "sudo apt-get install" in capsys.readouterr().out
+
+
+def test_tests_go_on_when_the_packages_for_drawing_cannot_be_had(run, drawing, capsys):
+    drawing.code = 100
+    run.prepare_drawing()
+    assert len(drawing) == 1
+    assert "skipped" in capsys.readouterr().out
+
+
+def test_nothing_is_installed_where_everything_for_drawing_is_there(run, drawing, monkeypatch):
+    monkeypatch.setattr(run, "missing_packages", lambda: [])
+    run.prepare_drawing()
+    assert not drawing
+
+
 def test_the_demo_takes_real_data_where_they_are(run, started, tmp_path, monkeypatch):
     checkout = tmp_path / "checkout"
     monkeypatch.setattr(run, "ROOT", checkout)
@@ -266,4 +314,4 @@ def test_the_demo_refuses_unknown_words(run, started, capsys):
 def test_the_stamp_tells_what_is_installed(set_up):
     set_up.prepare(set_up.FULL)
     stamp = json.loads(set_up.STAMP.read_text(encoding="utf-8"))
-    assert stamp["extras"] == ["cpu", "test", "train"]
+    assert stamp["extras"] == ["cpu", "panel", "test", "train"]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import ctk
 import qt
-import slicer
 
 from MedSegEffNetLib.models.registry import user_folder
 from MedSegEffNetPanel.environment import Environment

@@ -31,6 +31,7 @@ MAX_BYTES = 2 * 1000**3
 MAX_FILES = 1000
 MAX_RATIO = 100  # weights hardly shrink; texts about tenfold
 _SMALL = 10 * 1000**2  # bytes up to which any ratio will do
+_READ_WHOLE = (".json", ".md")  # files that a list of models reads, so they must be small
 _MAX_PATH = 120  # characters of a file's path in a model: Windows allows 260 with the folders above it
 _BLOCK = 1 << 20
 _STAGING = ".import-"
@@ -229,6 +230,8 @@ def _model_files(source: Path, files: Sequence[_File]) -> list[_File]:
     for file in kept:
         if len(file.name) > _MAX_PATH:
             raise _unsafe(source, file.name, f"its path is longer than {_MAX_PATH} characters")
+        if file.name.endswith(_READ_WHOLE) and file.size > _SMALL:
+            raise _too_much(source, f"{file.name} has {file.size / 1000**2:.0f} MB")
     _check_collisions(source, kept)
     return kept
 

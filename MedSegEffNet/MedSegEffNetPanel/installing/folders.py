@@ -26,6 +26,7 @@ STAMP = "medsegeffnet.json"
 SETUP = "setup"
 PACKAGES, TEMPORARY, CACHE = "packages", "tmp", "pip-cache"
 SCHEMA = 1
+_LOGS = 10  # of former setup jobs that are kept
 _TRIES = 6  # of a renaming that Windows refuses while a virus scanner looks into the folder
 
 
@@ -107,6 +108,12 @@ def leftovers(target: Path) -> list[Path]:
         if running_process(run) is None:
             found += [run / name for name in (PACKAGES, TEMPORARY) if (run / name).exists()]
     return found
+
+
+def old_jobs(target: Path) -> list[Path]:
+    """The folders of setup jobs that ended long ago; the last ones stay for their logs."""
+    ended = [run for run in sorted((target.parent / SETUP).glob("[0-9]*")) if running_process(run) is None]
+    return ended[:-_LOGS]
 
 
 def swap(new: Path, target: Path) -> None:

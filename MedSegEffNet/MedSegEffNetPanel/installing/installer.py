@@ -4,11 +4,13 @@ Run in the background by the Python that will use them (Slicer's own). It is a j
 STOP. How it installs, and why so:
 
 1. ``pip install --dry-run --report`` resolves the requirements *against the packages that this Python has*, each held at its
-   version by a constraint. So nothing of Slicer is replaced, and nothing that it has is installed twice.
+   version by a constraint. So nothing of Slicer is replaced, and nothing that it has is installed twice (it would not
+   be used: PythonSlicer puts Slicer's own packages in front).
 2. What is missing is installed with ``--no-deps --require-hashes`` in exactly those versions, each with the SHA-256 that
    the index, or the offline kit's list, gave. ``pip install --target`` alone cannot do that: it does not look at installed
    packages, and would put a second NumPy in front of Slicer's.
-3. The new folder gets its stamp and is renamed into place. Until then the former installation is untouched.
+3. The engines in the new folder make a small real computation.
+4. The new folder gets its stamp and is renamed into place. Until then the former installation is untouched.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from urllib.parse import unquote
 
 from MedSegEffNetLib.errors import InputError, MedSegEffNetError
 from MedSegEffNetLib.job import Job
-from MedSegEffNetPanel.installing import folders, pip
+from MedSegEffNetPanel.installing import folders, pip, trial
 from MedSegEffNetPanel.installing.kit import Kit
 from MedSegEffNetPanel.installing.progress import Progress
 from MedSegEffNetPanel.installing.requirements import (
@@ -61,7 +63,7 @@ class Package:
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns the process's exit code. What fails is told by the job's events."""
     arguments = make_parser().parse_args(words)
-    request = {"command": "setup", "action": arguments.action, "target": arguments.target}
+    request = {"command": "setup", **{name: value for name, value in vars(arguments).items() if name != "run"}}
     try:
         with Job.open(arguments.run, request) as job:
             if arguments.action == "install":
@@ -115,6 +117,8 @@ def install(job: Job, target: Path, size: str, kit_folder: Path | None) -> None:
         fetch(job, packages, build, kit, Progress(job, download, len(packages)))
         megabytes = folders.megabytes(new)
         versions = {package.name: package.version for package in packages}
+        job.progress("Trying it", 0, 1)
+        trial.try_out(job, new, work / "diagnosis.json", REQUIREMENTS[size], versions)
         stamp = folders.Installed(size, folders.python_version(), REQUIREMENTS[size], versions, megabytes)
         folders.write_stamp(new, stamp)
         job.check_stop()
@@ -130,7 +134,7 @@ def install(job: Job, target: Path, size: str, kit_folder: Path | None) -> None:
 def tidy(target: Path) -> None:
     """Undo and delete what killed installations left."""
     folders.recover(target)
-    for path in folders.leftovers(target):
+    for path in [*folders.leftovers(target), *folders.old_jobs(target)]:
         folders.discard(path)
 
 
@@ -166,7 +170,7 @@ def resolve(job: Job, requirements: Sequence[str], build: TorchBuild, kit: Kit |
     report = work / "pip-report.json"
     constraints = work / "constraints.txt"
     constraints.write_text("\n".join(kept_versions()) + "\n", encoding="utf-8")
-    arguments = ["install", "--dry-run", "--upgrade", "--upgrade-strategy", "only-if-needed"]
+    arguments = ["install", "--dry-run", "--progress-bar", "off"]
     arguments += ["--report", str(report), "--constraint", str(constraints), *_sources(job, build, kit), *requirements]
     pip.run(arguments, job.check_stop, _log, work / folders.TEMPORARY)
     packages = [_package(entry) for entry in json.loads(report.read_text(encoding="utf-8"))["install"]]
@@ -185,8 +189,8 @@ def fetch(job: Job, packages: Sequence[Package], build: TorchBuild, kit: Kit | N
     listed = work / "packages.txt"
     lines = [f"{package.name}=={package.version} --hash=sha256:{package.sha256}" for package in packages]
     listed.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    shown = ["--progress-bar", "raw"] if pip.has_raw_progress() else []
-    arguments = ["install", "--no-deps", "--require-hashes", "--no-warn-script-location", *shown, "--target", str(new)]
+    arguments = ["install", "--no-deps", "--require-hashes", "--no-warn-script-location", "--target", str(new)]
+    arguments += ["--progress-bar", "raw" if pip.has_raw_progress() else "off"]
     arguments += [*_sources(job, build, kit), "--requirement", str(listed)]
 
     def line(text: str) -> None:

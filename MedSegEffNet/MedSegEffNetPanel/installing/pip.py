@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import queue
 import re
-import subprocess
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from MedSegEffNetLib.errors import MedSegEffNetError
+from MedSegEffNetPanel.installing import child
 
-_POLL = 0.3  # seconds between two looks for the file STOP
-_PATIENCE = 5  # seconds for pip to end when it is asked to
 KIT_HINT = (
     "Or install from an offline kit: on a computer with internet run `python run.py offline-kit --help`, "
     "copy the kit here and press “From an offline kit …”."
@@ -94,28 +90,14 @@ def run(arguments: Sequence[str], check: Callable[[], None], line: Callable[[str
     """
     folder.mkdir(parents=True, exist_ok=True)
     said: list[str] = []
-    process = subprocess.Popen(
-        command(*arguments),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=_variables(folder),
-        encoding="utf-8",
-        errors="replace",
-    )
-    lines: queue.Queue[str | None] = queue.Queue()
-    threading.Thread(target=_read, args=(process, lines), daemon=True).start()
-    try:
-        while (text := _next(lines)) is not None:
-            check()
-            if text:
-                said.append(text)
-                line(text)
-    except BaseException:
-        _end(process)
-        raise
-    if process.wait():
-        raise failure(said, process.returncode)
+
+    def hear(text: str) -> None:
+        said.append(text)
+        line(text)
+
+    code = child.run(command(*arguments), _variables(folder), check, hear)
+    if code:
+        raise failure(said, code)
 
 
 def failure(said: Sequence[str], code: int) -> MedSegEffNetError:
@@ -137,27 +119,3 @@ def failure(said: Sequence[str], code: int) -> MedSegEffNetError:
 def _variables(folder: Path) -> dict[str, str]:
     moved = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
     return {**os.environ, **moved, "PYTHONUNBUFFERED": "1", "PIP_NO_COLOR": "1"}
-
-
-def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
-    if process.stdout is not None:
-        for text in process.stdout:
-            lines.put(text.rstrip())
-    lines.put(None)
-
-
-def _next(lines: queue.Queue[str | None]) -> str | None:
-    """The next line; empty after a while without one, so that a silent pip can be stopped too."""
-    try:
-        return lines.get(timeout=_POLL)
-    except queue.Empty:
-        return ""
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    try:
-        process.wait(_PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

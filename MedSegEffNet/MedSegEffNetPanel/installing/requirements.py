@@ -34,18 +34,17 @@ _GPU_LIBRARIES = ("nvidia-", "cuda-", "triton")
 
 @dataclass(frozen=True)
 class Cost:
-    """Megabytes (10^6 bytes) to download and on disk; ``measured`` is False for an estimate."""
+    """Megabytes (10^6 bytes) to download and on disk, as they are shown before: "about"."""
 
     download: int
     disk: int
-    measured: bool = True
 
 
-# By sys.platform. Measured with openvino 2026.4.1 and torch 2.13.0 for Python 3.12, pillow included; PyTorch's CUDA
-# builds are estimates.
-_LIGHT_COST = {"win32": Cost(92, 275), "darwin": Cost(39, 165), "linux": Cost(66, 205)}
-_CPU_TORCH = {"win32": Cost(135, 600, measured=False), "darwin": Cost(125, 600, measured=False), "linux": Cost(205, 920)}
-_CUDA_TORCH = Cost(2600, 6000, measured=False)
+# By sys.platform. Measured with openvino 2026.4.1 and torch 2.13.0 for Python 3.12, pillow included; estimates are
+# PyTorch for Windows and macOS, and its CUDA builds (wheels of PyTorch and of NVIDIA's libraries).
+_LIGHT_COST = {"win32": Cost(92, 275), "darwin": Cost(39, 165), "linux": Cost(66, 207)}
+_CPU_TORCH = {"win32": Cost(135, 600), "darwin": Cost(125, 600), "linux": Cost(205, 920)}
+_CUDA_TORCH = Cost(2600, 6000)
 
 
 @dataclass(frozen=True)
@@ -149,13 +148,18 @@ def cost(size: str, platform: str, cuda: bool) -> Cost:
     if size == LIGHT:
         return light
     torch = _CUDA_TORCH if cuda and key != "darwin" else _CPU_TORCH[key]
-    return Cost(light.download + torch.download, light.disk + torch.disk, torch.measured)
+    return Cost(light.download + torch.download, light.disk + torch.disk)
 
 
 def own_package(name: str) -> bool:
     """Whether a package is one of ours to choose the version of, whatever Slicer's Python has."""
     heavy = ("openvino", "openvino-telemetry", "torch", "efficientnet-pytorch")
     return name in heavy or name.startswith(_GPU_LIBRARIES)
+
+
+def name_of(requirement: str) -> str:
+    """The package that a requirement like ``torch>=2.4`` names."""
+    return canonical(re.split(r"[<>=!~ \[;]", requirement, maxsplit=1)[0])
 
 
 def canonical(name: str) -> str:

@@ -179,16 +179,22 @@ class PanelSection(Section):
         self._on_job(told, job)
 
     def _on_job(self, told: Told, job: PanelJob) -> None:
-        ui = self.ui
-        if job.state.over:
+        ended = job.state.over and job.folder not in self._endings
+        if ended:
             self._endings[job.folder] = _ending(job, told)
+        self._show_progress(job)
+        if ended and job.arguments[1] in ("import", "remove"):
+            self.panel.models_changed.emit()
+            if "model" in job.result:  # imported
+                self.select(job.result["model"])
+
+    def _show_progress(self, job: PanelJob) -> None:
+        ui = self.ui
         waiting = [job for job in self._queue.jobs if not job.state.over]
         ui.progressFrame.visible = bool(waiting)
         ui.progressBar.maximum = job.total if waiting else 1  # 0 of 0: busy, for how long is not known
         ui.progressBar.value = job.done
         ui.modelMessage.text = "\n".join([*self._endings.values(), *(f"{job.title} …" for job in waiting)])
-        if job.state.over and job.arguments[1] in ("import", "remove"):
-            self.panel.models_changed.emit()
 
 
 def _ending(job: PanelJob, told: Told) -> str:

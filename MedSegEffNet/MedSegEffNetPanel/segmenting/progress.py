@@ -28,7 +28,7 @@ class ProgressView:
         bar.maximum = 0 if run.fraction is None else _STEPS  # 0: the bar only says that something moves
         bar.value = round((run.fraction or 0.0) * _STEPS)
         self._ui.messageLabel.text = f"{run.text}{time_left(run.seconds_left)}"
-        self._show_log(run.log)
+        self._show_log(run.log, run.logged)
         self._report = run.report
         self._ui.copyReportButton.enabled = bool(run.report)
 
@@ -43,14 +43,14 @@ class ProgressView:
             text += f' <a href="environment">{_("Open Environment")}</a>'
         self._ui.messageLabel.text = text
 
-    def _show_log(self, log: list[str]) -> None:
+    def _show_log(self, log: list[str], logged: int) -> None:
         view = self._ui.logText
-        if len(log) < self._logged:  # another run
+        if logged < self._logged:  # another run
             view.clear()
             self._logged = 0
-        for line in log[self._logged :]:
+        for line in log[len(log) - min(len(log), logged - self._logged) :]:
             view.appendPlainText(line)
-        self._logged = len(log)
+        self._logged = logged
 
     def _on_copy(self) -> None:
         qt.QApplication.clipboard().setText(self._report)

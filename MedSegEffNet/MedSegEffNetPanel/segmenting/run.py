@@ -70,8 +70,13 @@ class SegmentRun:
 
     @property
     def log(self) -> list[str]:
-        """What was said so far."""
+        """What was said so far, as far as it is kept."""
         return [*self._notices, *(self._job.log if self._job else [])]
+
+    @property
+    def logged(self) -> int:
+        """How many sentences there were in all."""
+        return len(self._notices) + (self._job.logged if self._job else 0)
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -161,14 +166,14 @@ class SegmentRun:
         self._phase = Phase.OVER
         self.text, self.fraction, self.seconds_left = text, None, None
         self.changed.emit(self)
-        if self._job is None or self._job.state.over:
+        if self._job is None or not self._job.alive:
             self._discard_inputs()
         else:  # its process still reads them
             self._job.changed.connect(self._discard_inputs)
 
     def _discard_inputs(self, job: PanelJob | None = None) -> None:
         """Leave no copies of the patient's images about."""
-        if job is None or job.state.over:
+        if job is None or not job.alive:
             shutil.rmtree(self.folder / INPUTS, ignore_errors=True)
 
 

@@ -1,0 +1,48 @@
+"""Volumes that are one item of a sequence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from MedSegEffNetLib.errors import InputError
+
+
+def sequence_of(node: Any) -> Any:
+    """The sequence that ``node`` is, or whose items it shows; None: it has to do with none."""
+    if node is None or node.IsA("vtkMRMLSequenceNode"):
+        return node
+    scene = slicer.mrmlScene
+    kind = "vtkMRMLSequenceBrowserNode"
+    browsers = [scene.GetNthNodeByClass(number, kind) for number in range(scene.GetNumberOfNodesByClass(kind))]
+    if node.IsA(kind):
+        return node.GetMasterSequenceNode()
+    found = (browser.GetSequenceNode(node) for browser in browsers if browser.IsProxyNode(node.GetID()))
+    return next(found, None)
+
+
+def sequence_length(node: Any) -> int:
+    """How many items the sequence of ``node`` has; 0 if there is none."""
+    sequence = sequence_of(node)
+    return sequence.GetNumberOfDataNodes() if sequence is not None else 0
+
+
+def sequence_item(node: Any, index: int) -> Any:
+    """The volume node with number ``index`` (from 0) in the sequence of ``node``; it lies in a scene of its own.
+
+    Raises
+    ------
+    InputError
+        There is no such item, or it is no volume.
+    """
+    sequence = sequence_of(node)
+    count = sequence_length(node)
+    item = sequence.GetNthDataNode(index) if 0 <= index < count else None
+    if item is None or not item.IsA("vtkMRMLVolumeNode"):
+        raise InputError(
+            _("{name} has no volume number {number}").format(name=node.GetName(), number=index + 1),
+            expected=_("a number from 1 to {count}").format(count=count) if count else _("a sequence of volumes"),
+        )
+    return item

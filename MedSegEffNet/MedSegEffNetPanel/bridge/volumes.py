@@ -1,0 +1,267 @@
+"""Volume nodes: what they are, and their voxels as files with the exact geometry."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from vtk.util.numpy_support import vtk_to_numpy
+
+from MedSegEffNetLib import atomic
+from MedSegEffNetLib.errors import InputError, MedSegEffNetError, Stopped
+from MedSegEffNetPanel import steps
+from MedSegEffNetPanel.bridge.resampling import resampled
+from MedSegEffNetPanel.bridge.sequences import sequence_item
+from MedSegEffNetPanel.bridge.transforms import array_of_matrix, to_world
+from MedSegEffNetPanel.grid import Grid
+from MedSegEffNetPanel.matching import Candidate
+
+OVERLAY = "MedSegEffNet.Overlay"  # attribute of volumes that only show something, and are no images to segment
+_CLASSES = ("vtkMRMLScalarVolumeNode", "vtkMRMLVectorVolumeNode")
+_NRRD_TYPES = {"i1": "int8", "u1": "uint8", "i2": "int16", "u2": "uint16", "i4": "int32", "u4": "uint32",
+               "i8": "int64", "u8": "uint64", "f4": "float", "f8": "double"}  # fmt: skip
+_BLOCK = 1 << 22  # bytes that are written at once
+_SAMPLES = 4096  # voxels that are looked at to recognise an image
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Voxels of a node (or of one item of its sequence) and the matrix that places them in the node's own space."""
+
+    image: Any
+    ijk_to_ras: np.ndarray
+
+
+def candidates() -> list[Candidate]:
+    """The volumes of the scene that may be channels; label maps, overlays, hidden and empty ones are left out."""
+    scene = slicer.mrmlScene
+    nodes = [scene.GetNthNodeByClass(n, "vtkMRMLVolumeNode") for n in range(scene.GetNumberOfNodesByClass("vtkMRMLVolumeNode"))]
+    return [
+        facts(node)
+        for node in nodes
+        if node.GetClassName() in _CLASSES
+        and node.GetImageData() is not None
+        and not node.GetHideFromEditors()
+        and not node.GetAttribute(OVERLAY)
+    ]
+
+
+def facts(node: Any) -> Candidate | None:
+    """What :mod:`MedSegEffNetPanel.matching` wants to know of a volume node; None for no node."""
+    if node is None:
+        return None
+    return Candidate(
+        id=node.GetID(),
+        name=node.GetName() or "",
+        description=description(node),
+        group=group(node),
+        components=components(node),
+        grid=grid(node),
+        fingerprint=fingerprint(node),
+    )
+
+
+def components(node: Any) -> int:
+    """Numbers a voxel: 1 for a gray volume, 3 or 4 for a color one; 0 without voxels."""
+    image = node.GetImageData()
+    return image.GetNumberOfScalarComponents() if image is not None else 0
+
+
+def grid(node: Any) -> Grid | None:
+    """Where the exported voxels lie, transforms applied; None without voxels.
+
+    Under a transform that is not linear it is the volume's own grid, taken as a grid of the world: that is where
+    :func:`export_volume` resamples to.
+    """
+    if node.GetImageData() is None:
+        return None
+    return grid_of(picture(node), to_world(node))
+
+
+def grid_of(seen: Picture, world: np.ndarray | None) -> Grid:
+    """The grid of a picture whose node is placed by ``world`` (None: not linear)."""
+    i, j, k = seen.image.GetDimensions()
+    return Grid((i, j, k), seen.ijk_to_ras if world is None else world @ seen.ijk_to_ras)
+
+
+def picture(node: Any, item: int | None = None) -> Picture:
+    """The voxels of a volume, or of the item with number ``item`` of its sequence.
+
+    Raises
+    ------
+    InputError
+        There are no voxels.
+    """
+    shown = node if item is None else sequence_item(node, item)
+    image = shown.GetImageData()
+    if image is None or image.GetPointData().GetScalars() is None:
+        raise InputError(
+            _("the volume {name} holds no voxels").format(name=node.GetName()),
+            hint=_("load it again, or choose another volume"),
+        )
+    matrix = vtk.vtkMatrix4x4()
+    shown.GetIJKToRASMatrix(matrix)
+    return Picture(image, array_of_matrix(matrix))
+
+
+def voxels(image: Any) -> np.ndarray:
+    """The voxels as (K, J, I) or (K, J, I, component); a view, nothing is copied."""
+    i, j, k = image.GetDimensions()
+    scalars = vtk_to_numpy(image.GetPointData().GetScalars())
+    return scalars.reshape((k, j, i) if scalars.ndim == 1 else (k, j, i, scalars.shape[1]))
+
+
+def description(node: Any) -> str:
+    """How the scanner called the series: its DICOM series description, else the name in the data tree; may be empty."""
+    uids = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    database = getattr(slicer, "dicomDatabase", None)
+    if uids and database is not None and database.isOpen:
+        found = database.instanceValue(uids[0], "0008,103E")
+        if found:
+            return str(found)
+    tree, item = _tree_item(node)
+    name = tree.GetItemName(item) if item else ""
+    return name if name != node.GetName() else ""
+
+
+def group(node: Any) -> str:
+    """The patient or folder in the data tree that the volume belongs to, as a text; empty at the top."""
+    tree, item = _tree_item(node)
+    if not item:
+        return ""
+    above = tree.GetItemAncestorAtLevel(item, "Patient") or tree.GetItemParent(item)
+    return "" if above == tree.GetSceneItemID() else str(above)
+
+
+def _tree_item(node: Any) -> tuple[Any, int]:
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    return tree, tree.GetItemByDataNode(node) if tree is not None else 0
+
+
+def fingerprint(node: Any) -> str:
+    """The same text for volumes with the same voxels, judged by some thousand of them; empty without voxels."""
+    if not components(node):
+        return ""
+    scalars = vtk_to_numpy(node.GetImageData().GetPointData().GetScalars()).reshape(-1)
+    sample = scalars[:: max(1, scalars.size // _SAMPLES)].astype(np.float64)
+    return f"{node.GetImageData().GetDimensions()} {hashlib.sha1(sample.tobytes()).hexdigest()}"
+
+
+def export_volume(
+    node: Any, path: Path, component: int | None = None, *, like: Any = None, item: int | None = None
+) -> Generator[None, None, tuple[str, ...]]:
+    """Write the voxels to an uncompressed NRRD file (``.nrrd``) with float64 geometry; the node is not changed.
+
+    The file appears whole or not at all. It is written by a thread, a few megabytes at a time.
+
+    Parameters
+    ----------
+    component : which component of a color volume; None: the volume has one.
+    like : volume node on whose grid the copy is resampled (linearly); None: the node's own grid.
+    item : number of an item in the sequence that the node shows (or is); None: what the node shows now.
+
+    Returns
+    -------
+    Notices for the user: what was done to the copy because of a transform.
+
+    Raises
+    ------
+    InputError
+        No voxels, a component that is not there, or a type of voxels that no file holds.
+    MedSegEffNetError
+        The file could not be written, or the volume was changed meanwhile.
+    """
+    seen = picture(node, item)
+    world = to_world(node)
+    array = _component(node.GetName(), voxels(seen.image), component)
+    target, notices = grid_of(seen, world), _notices(node, world)
+    if like is not None and not target.same(grid(like)):
+        target = grid(like)
+        notices += (_("{name}: a copy was resampled onto {other}.").format(name=node.GetName(), other=like.GetName()),)
+        array = yield from resampled(array, seen.ijk_to_ras, node, target)
+    elif world is None:
+        array = yield from resampled(array, seen.ijk_to_ras, node, target)
+    if array.dtype.str[1:] not in _NRRD_TYPES:
+        raise InputError(_("{name} holds {type} values").format(name=node.GetName(), type=array.dtype), expected="numbers")
+    yield from _written(node, seen.image, path, array, target)
+    return notices
+
+
+def _written(node: Any, image: Any, path: Path, array: np.ndarray, target: Grid) -> Generator[None, None, None]:
+    """Write in a thread; a change of the voxels meanwhile would give a file of two halves, so it ends the work."""
+    stop = threading.Event()
+    version = image.GetMTime()
+    writing = steps.in_thread(_write_nrrd, path, array, target, stop)
+    try:
+        for pause in writing:
+            if image.GetMTime() != version:
+                raise MedSegEffNetError(
+                    _("{name} was changed while it was being written").format(name=node.GetName()),
+                    hint=_("press Apply again"),
+                )
+            yield pause
+    finally:
+        stop.set()
+
+
+def _notices(node: Any, world: np.ndarray | None) -> tuple[str, ...]:
+    name = node.GetName()
+    if world is None:
+        return (_("{name} is bent by a transform: a resampled copy was used.").format(name=name),)
+    if not np.array_equal(world, np.eye(4)):
+        return (_("{name} is under a transform: a copy with the transform applied was used.").format(name=name),)
+    return ()
+
+
+def _component(name: str, array: np.ndarray, component: int | None) -> np.ndarray:
+    count = 1 if array.ndim == 3 else array.shape[3]
+    if component is None and count > 1:
+        raise InputError(
+            _("{name} is a color volume of {count} components").format(name=name, count=count),
+            expected=_("one number a voxel"),
+            hint=_("choose a gray volume, or make one with the module Vector to Scalar Volume"),
+        )
+    if component is not None and component >= count:
+        raise InputError(
+            _("{name} has {count} components").format(name=name, count=count),
+            expected=_("{wanted} at least").format(wanted=component + 1),
+        )
+    return array if array.ndim == 3 else array[..., component or 0]
+
+
+def _write_nrrd(path: Path, array: np.ndarray, place: Grid, stop: threading.Event) -> None:
+    """Source of the format: https://teem.sourceforge.net/nrrd/format.html."""
+    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ place.affine
+    i, j, k = place.shape
+    lines = [
+        "NRRD0005",
+        f"type: {_NRRD_TYPES[array.dtype.str[1:]]}",
+        "dimension: 3",
+        "space: left-posterior-superior",
+        f"sizes: {i} {j} {k}",
+        f"space directions: {' '.join(_vector(lps[:3, axis]) for axis in range(3))}",
+        "kinds: domain domain domain",
+        f"endian: {sys.byteorder}",
+        "encoding: raw",
+        f"space origin: {_vector(lps[:3, 3])}",
+    ]
+    planes = max(1, _BLOCK // max(1, array[0].nbytes))
+    with atomic.replacing(path) as temporary, temporary.open("wb") as stream:
+        stream.write(("\n".join(lines) + "\n\n").encode("ascii"))
+        for first in range(0, k, planes):
+            if stop.is_set():
+                raise Stopped("canceled")
+            stream.write(np.ascontiguousarray(array[first : first + planes]).data)
+
+
+def _vector(numbers: np.ndarray) -> str:
+    return "(" + ",".join(repr(float(number)) for number in numbers) + ")"

@@ -1,0 +1,274 @@
+"""Which volume is which channel, and whether the choice is sound. Knows names and grids, no nodes.
+
+A wrong guess is worse than none: whatever can be read in two ways stays empty for the user to choose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from slicer.i18n import tr as _
+
+from MedSegEffNetLib.dataset.channels import is_label, words
+from MedSegEffNetLib.task import Channel
+from MedSegEffNetPanel.grid import Grid
+
+RESAMPLED = " on "  # "<name> on <reference>" is what a resampled copy is called
+
+# Ways to write that contrast agent was given, in English and German; in names and in aliases they all mean the same.
+_CONTRAST = {"post", "gd", "ce", "contrast", "kontrast", "kontrastmittel", "km", "gad", "gado", "gadolinium", "gadovist",
+             "dotarem", "enhanced", "enh", "cplus"}  # fmt: skip
+_NATIVE = {"pre", "without", "no", "non", "wo", "ohne", "vor", "native", "nativ", "unenhanced", "precontrast"}
+# Images that are derived from a channel, or are of another kind although they carry its name.
+_OTHER = {"adc", "dwi", "trace", "swi", "dsc", "dce", "star", "map", "sub", "subtraction", "subtraktion", "mip", "localizer",
+          "scout", "survey", "pd", "perfusion", "uncertainty", "probability", "phase", "undecided"}  # fmt: skip
+_GIVEN, _DOUBT = "+", "?"  # tokens that no word of a name can be: contrast agent was given; do not guess
+_SIGNS = (
+    (r"^\d+:\s", " "),  # the series number, which Slicer puts first
+    (
+        r"\bw\s*/\s*wo?\b|\bpre\W+(and|und|\+|/)?\W*post\b|\bpost[\W_]*(op|surg|resect|rt|radi|chemo|treat|tx)\w*",
+        " undecided ",
+    ),
+    (r"\bw\s*/\s*o\b", " without "),
+    (r"\+\s*(c|gd|km|ce)\b|\bc\s*\+", " cplus "),
+    (r"(?<=t2)\s*\*", " star "),
+    (r"[/\\]", " "),
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A volume as the panel knows it.
+
+    Attributes
+    ----------
+    id : of the node. name : of the node. description : of its DICOM series; may be empty.
+    group : patient or folder in the data tree; volumes of two groups are not mixed. Empty: not known.
+    components : numbers a voxel. grid : None without voxels. fingerprint : equal for equal images.
+    """
+
+    id: str
+    name: str
+    description: str = ""
+    group: str = ""
+    components: int = 1
+    grid: Grid | None = None
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class ChannelState:
+    """How it stands with one channel.
+
+    Attributes
+    ----------
+    word : for the narrow column: "ok", "missing" ... sentence : what is the matter, and what to do.
+    blocks : nothing can be segmented so. can_resample : a copy on the grid of the first channel would mend it.
+    """
+
+    word: str
+    sentence: str
+    blocks: bool = False
+    can_resample: bool = False
+
+
+def fill_channels(candidates: Sequence[Candidate], channels: Sequence[Channel]) -> dict[str, str]:
+    """Node id by channel name, for the channels that can be told without doubt.
+
+    Names and series descriptions are compared with the names and aliases of all channels, see :func:`channel_of`.
+    Volumes of two patients are never mixed. Of several volumes for a channel, the only one on the grid of the other
+    channels is taken. A color volume with as many components as there are channels serves them all where no volume
+    has a channel's name; the only volume of the scene serves the only channel whatever its name.
+    """
+    usable = [c for c in candidates if c.grid is not None and not is_label(Path(c.name))]
+    told = {c.id: channel_of(c, channels) if c.components == 1 else None for c in usable}
+    if not any(told.values()):
+        only = [c for c in usable if c.components == len(channels)]
+        if len(only) != 1 or (len(channels) == 1 and len(usable) > 1):
+            return {}
+        return {channel.name: only[0].id for channel in channels}
+    groups = dict.fromkeys(c.group for c in usable if told[c.id])
+    found = [_of_group([c for c in usable if c.group == group], told) for group in groups]
+    required = {channel.name for channel in channels if channel.required}
+    if len(found) > 1:
+        found = [chosen for chosen in found if required <= chosen.keys()]
+    if len(found) != 1 or _two_patients(found[0].values()):
+        return {}
+    return {name: candidate.id for name, candidate in found[0].items()}
+
+
+def channel_of(candidate: Candidate, channels: Sequence[Channel]) -> str | None:
+    """The channel that a volume's name and series description tell; None: nothing, or two of them.
+
+    Words that stand for a channel or for contrast agent must together be one spelling of a channel, in any order and
+    with other words between: ``AX T1 FS POST`` has those of ``t1 post``, never of ``t1`` alone; ``T1 FLAIR`` has none.
+    """
+    texts = [_tokens(text, channels) for text in (candidate.name.split(RESAMPLED)[0], candidate.description)]
+    found = {_spelled(tokens, channels) for tokens in texts if tokens}
+    return found.pop() if len(found) == 1 else None
+
+
+def _tokens(text: str, channels: Sequence[Channel]) -> frozenset[str]:
+    """Names of the channels in a text, with :data:`_GIVEN` for contrast agent and :data:`_DOUBT` where it is unclear."""
+    for pattern, meaning in _SIGNS:
+        text = re.sub(pattern, meaning, text, flags=re.IGNORECASE)
+    parts = words(Path(text))
+    if is_label(Path(text)) or _OTHER & set(parts):
+        return frozenset({_DOUBT})
+    single = {
+        spelling[0]: channel.name for channel in channels for spelling in _spellings(channel) if len(spelling) == 1
+    }
+    tokens = {single[word] for word in parts if word in single}
+    for channel in channels:
+        for spelling in _spellings(channel):
+            if not set(spelling) & (single.keys() | _CONTRAST | _NATIVE) and _holds(parts, spelling):
+                tokens.add(channel.name)
+    given = [index for index, word in enumerate(parts) if word in _CONTRAST]
+    denied = [index for index in given if index and parts[index - 1] in _NATIVE | _CONTRAST]
+    if given and not _NATIVE & set(parts):
+        tokens.add(_GIVEN)
+    elif given and len(denied) < len(given):  # "ohne KM" is clear, "pre ... contrast" is not
+        tokens.add(_DOUBT)
+    return frozenset(tokens)
+
+
+def _spellings(channel: Channel) -> list[list[str]]:
+    return [words(Path(spelling)) for spelling in (channel.name, *channel.aliases)]
+
+
+def _holds(parts: list[str], spelling: list[str]) -> bool:
+    return any(parts[index : index + len(spelling)] == spelling for index in range(len(parts)))
+
+
+def _spelled(tokens: frozenset[str], channels: Sequence[Channel]) -> str | None:
+    """The channel of which ``tokens`` are a spelling; None: of none or of two."""
+    found = set()
+    for channel in channels:
+        spelled = {frozenset({channel.name}), *(_tokens(spelling, channels) for spelling in channel.aliases)}
+        if any(_GIVEN in spelling for spelling in spelled):
+            spelled.add(frozenset({channel.name, _GIVEN}))
+        if tokens in spelled:
+            found.add(channel.name)
+    return found.pop() if len(found) == 1 else None
+
+
+def _of_group(group: Sequence[Candidate], told: Mapping[str, str | None]) -> dict[str, Candidate]:
+    """The candidate of each channel; where there are several, the only one on the grid of the other channels."""
+    by_name: dict[str, list[Candidate]] = {}
+    for candidate in group:
+        if (name := told[candidate.id]) is not None:
+            by_name.setdefault(name, []).append(candidate)
+    found = {name: several[0] for name, several in by_name.items() if len(several) == 1}
+    sure = list(found.values())
+    for name, several in by_name.items():
+        fitting = [candidate for candidate in several if sure and all(_same_grid(candidate, other) for other in sure)]
+        if len(several) > 1 and len(fitting) == 1:
+            found[name] = fitting[0]
+    return found
+
+
+def _same_grid(one: Candidate, other: Candidate) -> bool:
+    return one.grid is not None and other.grid is not None and one.grid.same(other.grid)
+
+
+def _two_patients(chosen: Iterable[Candidate]) -> bool:
+    """Whether two names differ in nothing but their numbers (and the channel): ``case_001_t1``, ``case_002_flair``."""
+    numbers: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for candidate in chosen:
+        stem = words(Path(re.sub(_SIGNS[0][0], "", candidate.name.split(RESAMPLED)[0])))[:-1]
+        shape = tuple(re.sub(r"\d+", "#", word) for word in stem)
+        numbers.setdefault(shape, set()).add(tuple(re.findall(r"\d+", " ".join(stem))))
+    return any(len(found) > 1 for found in numbers.values())
+
+
+def channel_states(channels: Sequence[Channel], facts: Mapping[str, Candidate | None]) -> dict[str, ChannelState]:
+    """How it stands with each channel; the first volume that is given is the reference for the grid."""
+    given = {channel.name: chosen for channel in channels if (chosen := facts.get(channel.name)) is not None}
+    color = next((chosen for chosen in given.values() if chosen.components > 1), None)
+    states = {}
+    for number, channel in enumerate(channels):
+        chosen = given.get(channel.name)
+        if chosen is None:
+            states[channel.name] = _not_given(channel, channels)
+        elif color is not None:
+            states[channel.name] = _of_color(number, channel, chosen, color, len(channels))
+        else:
+            states[channel.name] = _chosen(channel, chosen, channels, given)
+    return states
+
+
+def _not_given(channel: Channel, channels: Sequence[Channel]) -> ChannelState:
+    if channel.required:
+        return ChannelState(
+            _("missing"), _("Choose the volume for {channel}.").format(channel=channel.title), blocks=True
+        )
+    other = next((c.title for c in channels if c.name == channel.substitute), "")
+    text = (
+        _("{channel} is optional. Without it, {other} takes its place.")
+        if other
+        else _("{channel} is optional. Without it the model sees an empty image there and may be less exact.")
+    )
+    return ChannelState(_("not given"), text.format(channel=channel.title, other=other))
+
+
+def _of_color(number: int, channel: Channel, chosen: Candidate, color: Candidate, count: int) -> ChannelState:
+    if chosen.id != color.id:
+        text = _(
+            "{name} is not used while the color volume {color} gives all channels. Choose gray volumes only, or {color}."
+        )
+        return ChannelState(_("not used"), text.format(name=chosen.name, color=color.name), blocks=True)
+    if color.components != count:
+        text = _("{name} has {found} components and the model takes {count} channels. Choose another volume.")
+        text = text.format(name=color.name, found=color.components, count=count)
+        return ChannelState(_("wrong components"), text, blocks=True)
+    text = _("Component {number} of {name} is {channel}.")
+    return ChannelState(_("ok"), text.format(number=number + 1, name=color.name, channel=channel.title))
+
+
+def _chosen(
+    channel: Channel, chosen: Candidate, channels: Sequence[Channel], given: Mapping[str, Candidate]
+) -> ChannelState:
+    names = {"name": chosen.name, "channel": channel.title}
+    titles = {other.name: other.title for other in channels}
+    twin = next((n for n, other in given.items() if n != channel.name and other.id == chosen.id), None)
+    equal = next(
+        (n for n, o in given.items() if n != channel.name and o.fingerprint and o.fingerprint == chosen.fingerprint),
+        None,
+    )
+    first = next(iter(given.values()))
+    if chosen.grid is None or first.grid is None:
+        return ChannelState(_("empty"), _("{name} holds no voxels. Load it again.").format(**names), blocks=True)
+    if twin is not None:
+        text = _("{name} is also chosen for {other}. Choose another volume for one of them.")
+        return ChannelState(_("twice"), text.format(**names, other=titles[twin]), blocks=True)
+    if equal is not None:
+        text = _("{name} is the same image as {twin}, chosen for {other}. Choose another volume for one of them.")
+        return ChannelState(
+            _("same image"), text.format(**names, twin=given[equal].name, other=titles[equal]), blocks=True
+        )
+    if not chosen.grid.same(first.grid):
+        text = _("{name} has {found}, not placed as {first} with {wanted}. Press Resample for a copy that fits.")
+        text = text.format(**names, found=chosen.grid.text(), first=first.name, wanted=first.grid.text())
+        return ChannelState(_("other grid"), text, blocks=True, can_resample=True)
+    return _judged_by_name(channel, chosen, channels, first)
+
+
+def _judged_by_name(channel: Channel, chosen: Candidate, channels: Sequence[Channel], first: Candidate) -> ChannelState:
+    """Warnings: they do not block, as a name may be wrong."""
+    names = {"name": chosen.name, "channel": channel.title}
+    if is_label(Path(chosen.name)):
+        return ChannelState(
+            _("a mask?"), _("{name} looks like a segmentation. Check that it is {channel}.").format(**names)
+        )
+    told = channel_of(chosen, channels)
+    if told not in (None, channel.name):
+        names["other"] = next(c.title for c in channels if c.name == told)
+        text = _("{name} looks like {other}. Check that it is {channel}.").format(**names)
+        return ChannelState(_("looks like {other}").format(**names), text)
+    if chosen.group != first.group and chosen.group and first.group:
+        text = _("{name} lies elsewhere in the data tree than {first}. Check that both are of one patient.")
+        return ChannelState(_("other patient?"), text.format(**names, first=first.name))
+    return ChannelState(_("ok"), _("{name} is {channel}.").format(**names))

@@ -1,0 +1,123 @@
+"""Fixtures for the panel: a Slicer made of PySide6 and slicer-core, see the package ``harness``."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+MODULE = Path(__file__).resolve().parents[2] / "MedSegEffNet" / "MedSegEffNet.py"
+sys.path[:0] = [str(Path(__file__).parent), str(MODULE.parent)]
+
+
+@pytest.fixture(scope="session")
+def slicer_app(tmp_path_factory):
+    """``slicer.app`` of an application that is started once."""
+    for name in ("slicer", "vtk", "PySide6.QtUiTools"):
+        pytest.importorskip(name, reason="the panel is tested where the extra [panel] is installed")
+    from harness import boot
+
+    return boot.boot(tmp_path_factory.mktemp("slicer")).app
+
+
+@pytest.fixture
+def scene(slicer_app):
+    """The scene, empty; emptied again after the test."""
+    import slicer
+    from harness import mrml
+
+    mrml.clear(slicer.mrmlScene)
+    yield slicer.mrmlScene
+    mrml.clear(slicer.mrmlScene)
+
+
+@pytest.fixture
+def dialogs(slicer_app):
+    """What message boxes and file dialogs showed (``shown``), and what they answer (``answers``)."""
+    from harness.dialogs import DIALOGS
+
+    DIALOGS.reset()
+    yield DIALOGS
+    DIALOGS.reset()
+
+
+@pytest.fixture
+def settings(slicer_app):
+    """Slicer's settings, empty."""
+    import qt
+
+    store = qt.QSettings()
+    store.clear()
+    return store
+
+
+@pytest.fixture(scope="session")
+def _loaded(slicer_app):
+    from harness import boot
+
+    return boot.load_module(MODULE)
+
+
+@pytest.fixture
+def module(_loaded, scene, settings, dialogs):
+    """The module of the file MedSegEffNet.py; its widget is made by ``widgetRepresentation()``."""
+    from harness import failures
+
+    failures.take()
+    yield _loaded
+    _loaded.forget()
+    slicer_app = sys.modules["slicer"].app
+    slicer_app.processEvents()
+    unseen = failures.take()
+    assert not unseen, "errors in slots or observers:\n" + "\n".join(unseen)
+
+
+@pytest.fixture
+def window(module):
+    """The window that shows the module's widget, as wide as in Slicer."""
+    import qt
+
+    area = qt.QScrollArea()
+    area.setWidget(module.widgetRepresentation())
+    area.widgetResizable = True
+    area.resize(480, 900)
+    area.show()
+    yield area
+    area.takeWidget()
+    area.deleteLater()
+
+
+@pytest.fixture
+def panel(module, window):
+    """The panel in its window, entered."""
+    import slicer
+
+    slicer.util.selectModule("MedSegEffNet")
+    slicer.app.processEvents()
+    return module.widgetRepresentation().self().panel
+
+
+@pytest.fixture
+def wait_until(slicer_app):
+    """``wait_until(condition, seconds)`` lets the window live meanwhile; False: the time ran out."""
+    from harness.watch import wait_until
+
+    return wait_until
+
+
+@pytest.fixture
+def loop_watch(slicer_app):
+    """``with loop_watch() as watch: …; watch.longest`` is the longest time the window stood still, in seconds."""
+    from harness.watch import LoopWatch
+
+    return LoopWatch
+
+
+@pytest.fixture(scope="session")
+def rendering(slicer_app):
+    """For tests that look at pictures: skipped where nothing renders without a screen."""
+    from harness import views
+
+    if not views.can_render():
+        pytest.skip("no EGL or OSMesa: install libegl1 and libgl1-mesa-dri, or libosmesa6")

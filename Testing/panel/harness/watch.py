@@ -1,0 +1,58 @@
+"""Waiting for something while the window lives, and how long the window stood still meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from PySide6 import QtCore
+
+_TICK = 5  # ms
+
+
+class LoopWatch:
+    """Measures the longest time between two ticks of a timer in the event loop; use it in a ``with`` block.
+
+    Attributes
+    ----------
+    longest : seconds.
+    """
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._last = 0.0
+        self._timer = QtCore.QTimer()
+        self._timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(_TICK)
+        self._timer.timeout.connect(self._tick)
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.longest = max(self.longest, now - self._last)
+        self._last = now
+
+    def __enter__(self) -> LoopWatch:
+        self._last = time.perf_counter()
+        self._timer.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._timer.stop()
+        self._tick()
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
+    """Let the window live until ``condition`` holds; False: it did not within ``seconds``."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 20)
+        time.sleep(0.001)
+    return True
+
+
+def live(seconds: float) -> None:
+    """Let the window live for a while."""
+    wait_until(lambda: False, seconds)
