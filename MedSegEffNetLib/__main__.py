@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from MedSegEffNetLib.commands import make_parser
 from MedSegEffNetLib.errors import MedSegEffNetError
+from MedSegEffNetLib.priority import step_back
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     parsed = make_parser().parse_args(arguments)
+    if arguments is None and getattr(parsed, "folder", None) is not None:
+        step_back()  # a job with a run folder is followed from elsewhere: nobody waits at this process
     try:
         parsed.run(parsed)
         sys.stdout.flush()

@@ -74,7 +74,7 @@ def test_the_demo_installs_no_torch(set_up):
 def test_the_tests_install_torch_first_so_that_the_cpu_build_stays(set_up):
     set_up.prepare(set_up.FULL)
     assert set_up.calls[0] == "torch"
-    assert set_up.calls[1] == ("install", "-c", str(set_up.CONSTRAINTS), "-e", f"{set_up.ROOT}[cpu,test,train]")
+    assert set_up.calls[1] == ("install", "-c", str(set_up.CONSTRAINTS), "-e", f"{set_up.ROOT}[cpu,panel,test,train]")
 
 
 def test_a_second_run_installs_nothing(set_up):

@@ -92,6 +92,11 @@ class Environment:
         """The Python that the user named in place of Slicer's; None: Slicer's own."""
         return self._settings.path("python")
 
+    @property
+    def lacks_gpu(self) -> bool:
+        """Whether this computer is known to have no GPU for PyTorch; a Mac's usual build computes on Apple's."""
+        return self.graphics == [] and sys.platform != "darwin"
+
     def interpreter(self) -> Interpreter:
         """The command that runs jobs."""
         module = ("-m", "MedSegEffNetLib")

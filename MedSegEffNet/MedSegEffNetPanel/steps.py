@@ -25,9 +25,7 @@ _POLL = 0.005  # s that a thread of Python is given at each look
 class Steps:
     """Work under way in the window's event loop; made by :func:`run`."""
 
-    def __init__(
-        self, work: Work[Any], done: Callable[[Any], object], failed: Callable[[Exception], object]
-    ) -> None:
+    def __init__(self, work: Work[Any], done: Callable[[Any], object], failed: Callable[[Exception], object]) -> None:
         self._work: Any = work
         self._done, self._failed = done, failed
         self._timer = qt.QTimer()

@@ -62,13 +62,13 @@ def _loaded(slicer_app):
 @pytest.fixture
 def module(_loaded, scene, settings, dialogs):
     """The module of the file MedSegEffNet.py; its widget is made by ``widgetRepresentation()``."""
-    from harness import failures
+    import slicer
+    from harness import application, failures
 
     failures.take()
     yield _loaded
-    _loaded.forget()
-    slicer_app = sys.modules["slicer"].app
-    slicer_app.processEvents()
+    application.end_widget(_loaded)
+    slicer.app.processEvents()
     unseen = failures.take()
     assert not unseen, "errors in slots or observers:\n" + "\n".join(unseen)
 

@@ -124,6 +124,7 @@ def test_connections_end_when_they_are_undone(button):
 def test_an_error_in_a_slot_is_kept_for_the_test(button, capsys):
     from harness import failures
 
+    failures.take()
     button.connect("clicked()", lambda: 1 / 0)
     button.click()
     assert "ZeroDivisionError" in failures.take()[0]
@@ -250,13 +251,11 @@ def test_questions_are_recorded_and_answered(dialogs):
     import qt
     import slicer
 
-    dialogs.answers.extend([False, "picked.zip"])
+    dialogs.answers.append(False)
     assert not slicer.util.confirmOkCancelDisplay("Sure?")
     assert slicer.util.confirmYesNoDisplay("Really?")
     slicer.util.errorDisplay("It failed.")
-    dialogs.answers[:] if isinstance(dialogs.answers, list) else None
     assert dialogs.texts() == ["Sure?", "Really?", "It failed."]
-    dialogs.answers.clear()
     dialogs.answers.append("picked.zip")
     assert qt.QFileDialog.getOpenFileName(None, "Import") == "picked.zip"
     assert qt.QFileDialog.getExistingDirectory(None, "Folder") == ""
@@ -313,6 +312,9 @@ def test_a_picture_shows_panel_and_views(scene, rendering, slicer_app, tmp_path)
     slicer.util.resetSliceViews()
     label = qt.QLabel("The panel")
     picture(label, tmp_path / "picture.png")
+    scene.Clear(0)
+    picture(label, tmp_path / "empty.png")
+    assert qt.QImage(str(tmp_path / "empty.png")).pixelColor(484 + 200, 230).red() < 50
     image = qt.QImage(str(tmp_path / "picture.png"))
     assert (image.width(), image.height()) == (1284, 900)
     assert image.pixelColor(484 + 200, 230).red() > 200

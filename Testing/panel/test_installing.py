@@ -5,10 +5,11 @@ import json
 import socket
 import subprocess
 import threading
+from types import SimpleNamespace
 
 import pytest
-from tiny_wheels import OPENVINO, make_bare_python, make_kit, make_wheel, make_wheels, offline
 
+from fake_packages import OPENVINO, make_bare_python, make_kit, make_wheel, make_wheels, offline
 from MedSegEffNetLib.job import STOP, read_events
 from MedSegEffNetPanel.installing import folders
 from MedSegEffNetPanel.installing.kit import MANIFEST
@@ -69,9 +70,8 @@ def silent_index():
     """The address of a package server that takes a question and never answers; ``left`` is set when pip hangs up."""
     listener = socket.create_server(("127.0.0.1", 0))
 
-    class Index:
-        variables = {"PIP_INDEX_URL": f"http://127.0.0.1:{listener.getsockname()[1]}/simple"}
-        asked, left = threading.Event(), threading.Event()
+    asked, left = threading.Event(), threading.Event()
+    variables = {"PIP_INDEX_URL": f"http://127.0.0.1:{listener.getsockname()[1]}/simple"}
 
     def serve():
         try:
@@ -80,13 +80,13 @@ def silent_index():
             return
         with connection:
             connection.recv(1 << 16)
-            Index.asked.set()
+            asked.set()
             with contextlib.suppress(OSError):  # hung up without a word
                 connection.recv(1)
-            Index.left.set()
+            left.set()
 
     threading.Thread(target=serve, daemon=True).start()
-    yield Index
+    yield SimpleNamespace(variables=variables, asked=asked, left=left)
     listener.close()
 
 
@@ -151,7 +151,9 @@ def test_what_this_python_has_is_not_installed_again(tmp_path, target, start):
     python = make_bare_python(tmp_path / "python")
     wheels = [make_wheel(tmp_path / "w", "openvino", "2025.1.0", OPENVINO)]
     wheels.append(make_wheel(tmp_path / "w", "pillow", "10.4.0", {"PIL/__init__.py": ""}))
-    subprocess.run([str(python), "-m", "pip", "install", "-q", "--no-deps", *map(str, wheels)], check=True, env=offline())
+    subprocess.run(
+        [str(python), "-m", "pip", "install", "-q", "--no-deps", *map(str, wheels)], check=True, env=offline()
+    )
     run = tmp_path / folders.SETUP / "0001-install"
     command = [str(python), "-m", "MedSegEffNetPanel.installing.installer", "install"]
     command += ["--kit", str(make_kit(tmp_path / "kit").folder), "--target", str(target), "--run", str(run)]

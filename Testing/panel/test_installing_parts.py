@@ -4,8 +4,8 @@ import os
 import tomllib
 
 import pytest
-from tiny_wheels import ROOT, make_kit, make_wheel
 
+from fake_packages import ROOT, make_kit, make_wheel
 from MedSegEffNetLib.errors import InputError, MedSegEffNetError
 from MedSegEffNetLib.job import Job, read_events
 from MedSegEffNetPanel.installing import folders, installer, pip, trial

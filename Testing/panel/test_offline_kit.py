@@ -5,8 +5,8 @@ import sys
 import zipfile
 
 import pytest
-from tiny_wheels import ROOT, make_wheel, make_wheels, offline
 
+from fake_packages import ROOT, make_wheel, make_wheels, offline
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetPanel.installing import offline_kit
 from MedSegEffNetPanel.installing.kit import Kit

@@ -6,8 +6,9 @@ Work that may take long is a generator of short steps, see :mod:`MedSegEffNetPan
 from MedSegEffNetPanel.bridge.copies import resample_like
 from MedSegEffNetPanel.bridge.label_maps import LabelMap, load_label_map
 from MedSegEffNetPanel.bridge.overlays import overlay, remove_overlay
+from MedSegEffNetPanel.bridge.segment_sequences import put_segment_sequence
 from MedSegEffNetPanel.bridge.segments import LOCKED, is_locked, put_segments, segment_volumes
-from MedSegEffNetPanel.bridge.sequences import put_segment_sequence, sequence_item, sequence_length, sequence_of
+from MedSegEffNetPanel.bridge.sequences import sequence_item, sequence_length, sequence_of
 from MedSegEffNetPanel.bridge.surfaces import show_3d, show_contours
 from MedSegEffNetPanel.bridge.volumes import OVERLAY, candidates, components, export_volume, facts
 

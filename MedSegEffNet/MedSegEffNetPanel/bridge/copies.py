@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-import slicer
-from slicer.i18n import tr as _
-
-from MedSegEffNetLib.errors import InputError
 from MedSegEffNetPanel.bridge.images import new_image
 from MedSegEffNetPanel.bridge.resampling import resampled
-from MedSegEffNetPanel.bridge.transforms import matrix_of_array
+from MedSegEffNetPanel.bridge.transforms import matrix_of_array, to_world
 from MedSegEffNetPanel.bridge.tree import new_node, put_beside
-from MedSegEffNetPanel.bridge.volumes import grid, gray_voxels, picture
+from MedSegEffNetPanel.bridge.volumes import gray_voxels, grid_of, picture
 from MedSegEffNetPanel.matching import RESAMPLED
 
 
@@ -28,11 +24,7 @@ def resample_like(node: Any, reference: Any) -> Generator[None, None, Any]:
     InputError
         One of them holds no voxels, or ``node`` is a color volume.
     """
-    seen, target = picture(node), grid(reference)
-    if target is None:
-        raise InputError(
-            _("the volume {name} holds no voxels").format(name=reference.GetName()), hint=_("choose another volume")
-        )
+    seen, target = picture(node), grid_of(picture(reference), to_world(reference))
     array = yield from resampled(gray_voxels(node, seen), seen.ijk_to_ras, node, target)
     image = yield from new_image(array)
     copy = new_node("vtkMRMLScalarVolumeNode", f"{node.GetName()}{RESAMPLED}{reference.GetName()}")

@@ -15,7 +15,10 @@ _BLOCK = 1 << 22  # bytes a step
 
 
 def new_image(
-    array: np.ndarray, place: np.ndarray | None = None, first: tuple[int, int, int] = (0, 0, 0), kind: Any = vtk.vtkImageData
+    array: np.ndarray,
+    place: np.ndarray | None = None,
+    first: tuple[int, int, int] = (0, 0, 0),
+    kind: Any = vtk.vtkImageData,
 ) -> Generator[None, None, Any]:
     """A copy of ``array`` (K, J, I) as an image whose first voxel has the indices ``first`` (i, j, k).
 

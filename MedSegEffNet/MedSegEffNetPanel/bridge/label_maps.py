@@ -56,11 +56,11 @@ def _read(path: Path) -> LabelMap:
 
 def _box(array: np.ndarray) -> tuple[slice, slice, slice]:
     """The smallest box (k, j, i) that holds every voxel above 0; the first voxel where there is none."""
-    planes = array.any(axis=(1, 2))
+    planes = np.asarray(array.any(axis=(1, 2)))
     if not planes.any():
         return slice(0, 1), slice(0, 1), slice(0, 1)
     filled = array[planes]
-    return _range(planes), _range(filled.any(axis=(0, 2))), _range(filled.any(axis=(0, 1)))
+    return _range(planes), _range(np.asarray(filled.any(axis=(0, 2)))), _range(np.asarray(filled.any(axis=(0, 1))))
 
 
 def _range(hit: np.ndarray) -> slice:

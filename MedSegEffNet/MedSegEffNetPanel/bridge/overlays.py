@@ -17,7 +17,7 @@ from MedSegEffNetPanel.bridge.tree import new_node, put_beside
 from MedSegEffNetPanel.bridge.volumes import OVERLAY, grid
 from MedSegEffNetPanel.grid import Grid
 
-_COLORS = "vtkMRMLColorTableNodeFileInferno.txt"
+_COLORS = "vtkMRMLColorTableNodeIron"
 _LOWEST = 0.05  # below, the image is seen alone
 _OPACITY = 0.5
 _BEFORE = "MedSegEffNet.Before."  # attribute: what a slice view showed in the foreground, and how strongly
@@ -60,8 +60,7 @@ def _show(node: Any) -> None:
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetSaveWithScene(False)
-    if slicer.mrmlScene.GetNodeByID(_COLORS) is not None:
-        display.SetAndObserveColorNodeID(_COLORS)
+    display.SetAndObserveColorNodeID(_COLORS)
     display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(0.0, 1.0)
     display.SetAutoThreshold(False)

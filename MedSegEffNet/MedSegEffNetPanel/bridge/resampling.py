@@ -15,9 +15,7 @@ from MedSegEffNetPanel.grid import Grid
 _STEP = 1 << 15  # voxels
 
 
-def resampled(
-    array: np.ndarray, ijk_to_ras: np.ndarray, node: Any, target: Grid
-) -> Generator[None, None, np.ndarray]:
+def resampled(array: np.ndarray, ijk_to_ras: np.ndarray, node: Any, target: Grid) -> Generator[None, None, np.ndarray]:
     """Voxels of ``node`` on the grid ``target``, interpolated linearly; steps of a few milliseconds.
 
     Parameters

@@ -22,9 +22,10 @@ from MedSegEffNetLib.task import Label
 from MedSegEffNetPanel.bridge import surfaces, undo
 from MedSegEffNetPanel.bridge.images import new_image
 from MedSegEffNetPanel.bridge.label_maps import LabelMap
-from MedSegEffNetPanel.bridge.transforms import array_of_matrix, matrix_of_array, to_world
+from MedSegEffNetPanel.bridge.transforms import array_of_matrix, to_world
 from MedSegEffNetPanel.bridge.tree import new_node, put_beside
 from MedSegEffNetPanel.bridge.volumes import grid
+from MedSegEffNetPanel.grid import Grid
 
 LOCKED = "MedSegEffNet.Locked"  # tag of a segment that only the user may change: "1"
 _MASKS = "Binary labelmap"
@@ -47,7 +48,7 @@ def put_segments(
     InputError
         ``segmentation`` is bent by a transform, or holds surfaces and no masks.
     """
-    matrix = _place(segmentation, label_map, reference)
+    matrix = _place(segmentation, place_of(label_map, grid(reference)))
     image = yield from new_image(label_map.values, matrix, label_map.first, slicer.vtkOrientedImageData)
     if segmentation is None:
         return _new_segmentation(image, reference, labels)
@@ -58,11 +59,17 @@ def put_segments(
     return segmentation
 
 
-def _place(segmentation: Any, label_map: LabelMap, reference: Any) -> np.ndarray:
-    """(4, 4) from voxels of the label map to the space of the segmentation."""
-    seen = grid(reference)
-    # The file keeps the matrix as float32: where it is the reference's, that is taken with all its digits.
-    place = seen.affine if seen is not None and seen.same(label_map.grid) else label_map.grid.affine
+def place_of(label_map: LabelMap, expected: Grid | None) -> np.ndarray:
+    """(4, 4) from voxels of the label map to the world.
+
+    The file keeps it as float32; where that is the ``expected`` grid, its matrix is taken with all digits.
+    """
+    same = expected is not None and expected.same(label_map.grid)
+    return expected.affine if expected is not None and same else label_map.grid.affine
+
+
+def _place(segmentation: Any, place: np.ndarray) -> np.ndarray:
+    """``place`` from the world to the space of the segmentation."""
     if segmentation is None:
         return place
     source = segmentation.GetSegmentation().GetSourceRepresentationName()
@@ -80,7 +87,8 @@ def _new_segmentation(image: Any, reference: Any, labels: Sequence[Label]) -> An
     name = _("{volume} segmentation").format(volume=reference.GetName())
     node = new_node("vtkMRMLSegmentationNode", name)
     try:
-        _fill(node, image, reference, labels)
+        node.CreateDefaultDisplayNodes()
+        fill(node, image, reference, labels)
         put_beside(node, reference)
     except Exception:
         slicer.mrmlScene.RemoveNode(node)
@@ -93,14 +101,14 @@ def _change(segmentation: Any, image: Any, reference: Any, labels: Sequence[Labe
     was = segmentation.StartModify()
     try:
         surfaces.remove(segmentation)
-        _fill(segmentation, image, reference, labels)
+        segmentation.CreateDefaultDisplayNodes()
+        fill(segmentation, image, reference, labels)
     finally:
         segmentation.EndModify(was)
 
 
-def _fill(node: Any, image: Any, reference: Any, labels: Sequence[Label]) -> None:
-    """Put the labels into a segmentation; one without segments becomes one of ``reference``."""
-    node.CreateDefaultDisplayNodes()
+def fill(node: Any, image: Any, reference: Any, labels: Sequence[Label]) -> None:
+    """Put the labels of ``image`` into a segmentation; one without segments becomes one of ``reference``."""
     segments = node.GetSegmentation()
     if segments.GetNumberOfSegments() == 0:
         segments.SetSourceRepresentationName(_MASKS)
@@ -128,12 +136,16 @@ def _put(node: Any, image: Any, label: Label) -> None:
 
 def _target(segments: Any, name: str) -> tuple[str, str]:
     """The name for a label, and the id of the segment that it replaces; empty: it replaces none."""
-    ids = {segments.GetNthSegment(n).GetName(): segments.GetNthSegmentID(n) for n in range(segments.GetNumberOfSegments())}
+    ids = {
+        segments.GetNthSegment(n).GetName(): segments.GetNthSegmentID(n) for n in range(segments.GetNumberOfSegments())
+    }
     number = 1
     wanted = name
     while wanted in ids and is_locked(segments.GetSegment(ids[wanted])):
-        wanted = _("{name} (model)").format(name=name) if number == 1 else _("{name} (model {number})").format(
-            name=name, number=number
+        wanted = (
+            _("{name} (model)").format(name=name)
+            if number == 1
+            else _("{name} (model {number})").format(name=name, number=number)
         )
         number += 1
     return wanted, ids.get(wanted, "")

@@ -10,17 +10,28 @@ from slicer.i18n import tr as _
 from MedSegEffNetLib.errors import InputError
 
 
+def browser_of(node: Any) -> Any:
+    """The browser that ``node`` is, that shows the sequence ``node``, or whose item ``node`` shows; None: there is none."""
+    scene = slicer.mrmlScene
+    kind = "vtkMRMLSequenceBrowserNode"
+    if node is None or node.IsA(kind):
+        return node
+    for number in range(scene.GetNumberOfNodesByClass(kind)):
+        browser = scene.GetNthNodeByClass(number, kind)
+        is_shown = node.IsA("vtkMRMLSequenceNode") and browser.IsSynchronizedSequenceNode(node, True)
+        if is_shown or browser.IsProxyNodeID(node.GetID()):
+            return browser
+    return None
+
+
 def sequence_of(node: Any) -> Any:
     """The sequence that ``node`` is, or whose items it shows; None: it has to do with none."""
     if node is None or node.IsA("vtkMRMLSequenceNode"):
         return node
-    scene = slicer.mrmlScene
-    kind = "vtkMRMLSequenceBrowserNode"
-    browsers = [scene.GetNthNodeByClass(number, kind) for number in range(scene.GetNumberOfNodesByClass(kind))]
-    if node.IsA(kind):
-        return node.GetMasterSequenceNode()
-    found = (browser.GetSequenceNode(node) for browser in browsers if browser.IsProxyNode(node.GetID()))
-    return next(found, None)
+    browser = browser_of(node)
+    if browser is None or browser is node:
+        return browser.GetMasterSequenceNode() if browser is not None else None
+    return browser.GetSequenceNode(node)
 
 
 def sequence_length(node: Any) -> int:

@@ -22,6 +22,7 @@ from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.bridge.resampling import resampled
 from MedSegEffNetPanel.bridge.sequences import sequence_item
 from MedSegEffNetPanel.bridge.transforms import array_of_matrix, to_world
+from MedSegEffNetPanel.bridge.tree import tree_item
 from MedSegEffNetPanel.grid import Grid
 from MedSegEffNetPanel.matching import Candidate
 
@@ -44,9 +45,10 @@ class Picture:
 def candidates() -> list[Candidate]:
     """The volumes of the scene that may be channels; label maps, overlays, hidden and empty ones are left out."""
     scene = slicer.mrmlScene
-    nodes = [scene.GetNthNodeByClass(n, "vtkMRMLVolumeNode") for n in range(scene.GetNumberOfNodesByClass("vtkMRMLVolumeNode"))]
+    kind = "vtkMRMLVolumeNode"
+    nodes = [scene.GetNthNodeByClass(number, kind) for number in range(scene.GetNumberOfNodesByClass(kind))]
     return [
-        facts(node)
+        _candidate(node)
         for node in nodes
         if node.GetClassName() in _CLASSES
         and node.GetImageData() is not None
@@ -57,8 +59,10 @@ def candidates() -> list[Candidate]:
 
 def facts(node: Any) -> Candidate | None:
     """What :mod:`MedSegEffNetPanel.matching` wants to know of a volume node; None for no node."""
-    if node is None:
-        return None
+    return None if node is None else _candidate(node)
+
+
+def _candidate(node: Any) -> Candidate:
     return Candidate(
         id=node.GetID(),
         name=node.GetName() or "",
@@ -128,23 +132,18 @@ def description(node: Any) -> str:
         found = database.instanceValue(uids[0], "0008,103E")
         if found:
             return str(found)
-    tree, item = _tree_item(node)
+    tree, item = tree_item(node)
     name = tree.GetItemName(item) if item else ""
     return name if name != node.GetName() else ""
 
 
 def group(node: Any) -> str:
     """The patient or folder in the data tree that the volume belongs to, as a text; empty at the top."""
-    tree, item = _tree_item(node)
+    tree, item = tree_item(node)
     if not item:
         return ""
     above = tree.GetItemAncestorAtLevel(item, "Patient") or tree.GetItemParent(item)
     return "" if above == tree.GetSceneItemID() else str(above)
-
-
-def _tree_item(node: Any) -> tuple[Any, int]:
-    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    return tree, tree.GetItemByDataNode(node) if tree is not None else 0
 
 
 def fingerprint(node: Any) -> str:
@@ -182,16 +181,19 @@ def export_volume(
     """
     seen = picture(node, item)
     world = to_world(node)
-    array = _component(node.GetName(), voxels(seen.image), component)
+    array = gray_voxels(node, seen, component)
     target, notices = grid_of(seen, world), _notices(node, world)
-    if like is not None and not target.same(grid(like)):
-        target = grid(like)
+    wanted = target if like is None else grid_of(picture(like), to_world(like))
+    if not target.same(wanted):
+        target = wanted
         notices += (_("{name}: a copy was resampled onto {other}.").format(name=node.GetName(), other=like.GetName()),)
         array = yield from resampled(array, seen.ijk_to_ras, node, target)
     elif world is None:
         array = yield from resampled(array, seen.ijk_to_ras, node, target)
     if array.dtype.str[1:] not in _NRRD_TYPES:
-        raise InputError(_("{name} holds {type} values").format(name=node.GetName(), type=array.dtype), expected="numbers")
+        raise InputError(
+            _("{name} holds {type} values").format(name=node.GetName(), type=array.dtype), expected="numbers"
+        )
     yield from _written(node, seen.image, path, array, target)
     return notices
 
@@ -222,7 +224,15 @@ def _notices(node: Any, world: np.ndarray | None) -> tuple[str, ...]:
     return ()
 
 
-def _component(name: str, array: np.ndarray, component: int | None) -> np.ndarray:
+def gray_voxels(node: Any, seen: Picture, component: int | None = None) -> np.ndarray:
+    """Voxels (K, J, I) of a picture of ``node``, of one component where it has several; a view.
+
+    Raises
+    ------
+    InputError
+        There are several components and none is named, or the named one is not there.
+    """
+    array, name = voxels(seen.image), node.GetName()
     count = 1 if array.ndim == 3 else array.shape[3]
     if component is None and count > 1:
         raise InputError(

@@ -81,10 +81,14 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line of this file."""
-    parser = argparse.ArgumentParser(description="Set up the packages that MedSegEffNet needs, in a folder of their own.")
+    parser = argparse.ArgumentParser(
+        description="Set up the packages that MedSegEffNet needs, in a folder of their own."
+    )
     parser.add_argument("action", choices=("install", "remove", "tidy"))
     parser.add_argument("--size", choices=SIZES, default=SIZES[0])
-    parser.add_argument("--kit", type=Path, help="folder of an offline kit; without it pip looks where it is set to look")
+    parser.add_argument(
+        "--kit", type=Path, help="folder of an offline kit; without it pip looks where it is set to look"
+    )
     parser.add_argument("--target", type=Path, required=True, help="folder of the packages")
     parser.add_argument("--run", type=Path, required=True, help="the job's folder")
     return parser
@@ -144,7 +148,9 @@ def find_graphics() -> list[Graphics]:
     if program is None:
         return []
     try:
-        done = subprocess.run([program, *NVIDIA_QUERY], capture_output=True, encoding="utf-8", errors="replace", timeout=30)
+        done = subprocess.run(
+            [program, *NVIDIA_QUERY], capture_output=True, encoding="utf-8", errors="replace", timeout=30
+        )
     except (OSError, subprocess.SubprocessError):
         return []
     return parse_graphics(done.stdout) if done.returncode == 0 else []
@@ -202,7 +208,7 @@ def fetch(job: Job, packages: Sequence[Package], build: TorchBuild, kit: Kit | N
 
 def kept_versions() -> list[str]:
     """Constraints that hold every package of this Python at its version, but those that are ours to choose."""
-    found = {}
+    found: dict[str, str] = {}
     for distribution in importlib.metadata.distributions():
         name = distribution.metadata["Name"]
         if name and re.fullmatch(r"\d[\w.+!]*", distribution.version or "") and not own_package(canonical(name)):
@@ -222,7 +228,9 @@ def _open_kit(job: Job, folder: Path, size: str) -> Kit:
     kit.check_python(folders.python_version())
     if not set(REQUIREMENTS[size]) <= set(REQUIREMENTS.get(kit.size, ())):
         raise InputError(
-            f"The kit is of the size {kit.size}.", expected=f"size {size}", hint=f"Choose {kit.size}, or make another kit."
+            f"The kit is of the size {kit.size}.",
+            expected=f"size {size}",
+            hint=f"Choose {kit.size}, or make another kit.",
         )
     job.progress("Checking the offline kit", 0, 1)
     kit.verify()
@@ -234,7 +242,8 @@ def _check_kit(kit: Kit, packages: Sequence[Package]) -> None:
     strange = [package.file for package in packages if kit.wheels.get(package.file) != package.sha256]
     if strange:
         raise InputError(
-            f"The kit's list does not name {', '.join(strange)}.", hint="Copy the kit here again from where it was made."
+            f"The kit's list does not name {', '.join(strange)}.",
+            hint="Copy the kit here again from where it was made.",
         )
 
 

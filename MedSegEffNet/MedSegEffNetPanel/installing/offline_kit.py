@@ -67,7 +67,9 @@ class Order:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"3\.\d+", self.python):
-            raise InputError(f"--python {self.python}", expected="a version like 3.12", hint="See Slicer's Python console.")
+            raise InputError(
+                f"--python {self.python}", expected="a version like 3.12", hint="See Slicer's Python console."
+            )
         system = PLATFORMS[self.platform][0]
         if self.size != LIGHT and system != sys.platform:
             # pip decides by the computer that it runs on which GPU libraries PyTorch needs.
@@ -105,7 +107,9 @@ def make_parser() -> argparse.ArgumentParser:
         default=TORCH_BUILDS[0],
         help="build of PyTorch: cu130 (NVIDIA driver 580 or newer, GPUs since 2018), cu126 (older ones), cpu",
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where to make the kit (a new folder)")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="where to make the kit (a new folder)"
+    )
     parser.add_argument("--zip", action="store_true", help="make FOLDER.zip too")
     return parser
 
@@ -149,7 +153,6 @@ def commands(order: Order, folder: Path) -> list[list[str]]:
         if name_of(line) == _SOURCE_ONLY:
             found.append(["wheel", "--no-deps", "--wheel-dir", str(folder), line])
     return found
-
 
 
 if __name__ == "__main__":

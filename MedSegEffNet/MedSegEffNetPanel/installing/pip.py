@@ -37,7 +37,8 @@ _CAUSES = (
     (
         r"CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerificationError",
         "The connection to the package server is not trusted (often a hospital's proxy with its own certificate).",
-        "Ask your IT department for the certificate's file and name it in the environment variable PIP_CERT. " + KIT_HINT,
+        "Ask your IT department for the certificate's file and name it in the environment variable PIP_CERT. "
+        + KIT_HINT,
     ),
     (
         r"ProxyError|407 Proxy Authentication|Cannot connect to proxy|Tunnel connection failed",

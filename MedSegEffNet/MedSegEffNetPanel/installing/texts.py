@@ -39,9 +39,10 @@ def amount(megabytes: float) -> str:
     return _("{number} GB").format(number=f"{megabytes / 1000:.1f}")
 
 
-def choice(size: str, cost: Cost) -> str:
-    """The text beside the button that chooses ``size``."""
-    return _("{title}: {purpose}; {price}").format(title=title(size), purpose=purpose(size), price=price(cost))
+def choice(size: str, cost: Cost, lacks_gpu: bool) -> str:
+    """The text beside the button that chooses ``size``; ``lacks_gpu``: this computer has none that PyTorch can use."""
+    text = _("{title}: {purpose}; {price}").format(title=title(size), purpose=purpose(size), price=price(cost))
+    return text + _(" (no NVIDIA GPU was found)") if size == GPU and lacks_gpu else text
 
 
 def consent(size: str, cost: Cost, folder: Path) -> str:
@@ -75,7 +76,9 @@ def rows(diagnosis: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = [*map(_computation, diagnosis.get("computations", [])), *found]
     if diagnosis.get("python"):
         python = diagnosis["python"]
-        found.append((_("Python {version}").format(version=python.get("version", "")), str(python.get("executable", ""))))
+        found.append(
+            (_("Python {version}").format(version=python.get("version", "")), str(python.get("executable", "")))
+        )
     for name, package in diagnosis.get("packages", {}).items():
         if package:
             found.append((f"{name} {package.get('version', '')}".strip(), str(package.get("location", ""))))

@@ -88,7 +88,7 @@ class PanelSection(Section):
         ui.statusLabel.text = f"{status.text} {status.hint}".strip()
         ui.folderLabel.text = str(self.environment.python or self.environment.folder)
         for size, button in self.buttons.items():
-            button.text = texts.choice(size, self.environment.cost(size))
+            button.text = texts.choice(size, self.environment.cost(size), self.environment.lacks_gpu)
             button.enabled = not working
         ui.installButton.text = _("Repair") if status.repair or status.size else _("Install")
         for button in (ui.installButton, ui.kitButton, ui.removeButton):
@@ -102,7 +102,9 @@ class PanelSection(Section):
     def install(self, kit: Kit | None = None) -> None:
         """Ask, then install the chosen size."""
         size, folder = self.size, self.environment.folder
-        question = texts.kit_consent(size, kit, folder) if kit else texts.consent(size, self.environment.cost(size), folder)
+        question = (
+            texts.kit_consent(size, kit, folder) if kit else texts.consent(size, self.environment.cost(size), folder)
+        )
         if not slicer.util.confirmOkCancelDisplay(question, windowTitle=_("MedSegEffNet"), parent=self.widget):
             return
         try:

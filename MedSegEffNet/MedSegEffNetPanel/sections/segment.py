@@ -128,6 +128,7 @@ class PanelSection(Section):
         button.enabled = not reasons
         button.toolTip = join_reasons(reasons) or (_("Stop; the scene stays as it is.") if running else _("Segment."))
         self.inputs.enable(not running)
+        self.ui.framesBox.visible = self.inputs.frames() > 1
         if not running:
             self.progress.show_reasons(reasons, self.panel.environment.status().ready)
         self.batch.refresh()
@@ -169,6 +170,7 @@ class PanelSection(Section):
         sources = self.inputs.sources()
         output = self.panel.parameters.output
         entry = self.models.entry
+        frames = self.inputs.frames()
         return Request(
             model=entry.folder,
             model_name=entry.key,
@@ -176,6 +178,7 @@ class PanelSection(Section):
             reference_id=next(iter(sources.values())).node_id,
             output_id=output.GetID() if output else "",
             options=self.advanced.options(),
+            frames=frames if frames > 1 and self.ui.framesBox.checked else 0,
         )
 
     def _on_run_changed(self, run: SegmentRun) -> None:

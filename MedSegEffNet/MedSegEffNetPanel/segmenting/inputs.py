@@ -81,6 +81,10 @@ class Inputs:
             return {channel.name: Source(color.GetID(), number) for number, channel in enumerate(self.channels)}
         return {name: Source(node.GetID()) for name, node in nodes.items()}
 
+    def frames(self) -> int:
+        """Time points of the sequence that a chosen volume shows; 0: none shows one."""
+        return max((bridge.sequence_length(node) for node in self.table.nodes().values() if node is not None), default=0)
+
     def reasons(self) -> list[str]:
         """Why these channels cannot be segmented; empty: they can."""
         return [state.sentence for state in self._states.values() if state.blocks]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 INPUTS = "in"
+OUTPUTS = "out"  # of a sequence: a folder for each time point
 LABEL_MAP = "label_map.nii"  # uncompressed: it is mapped into memory, not read
 UNCERTAINTY = "uncertainty.nii"
 REPORT = "report.html"
@@ -54,6 +55,7 @@ class Request:
     ----------
     model : the bundle's folder. sources : by channel name.
     output_id : node that takes the result; empty: a new one. reference_id : volume that gives the grid and the name.
+    frames : time points of the sequence that the reference shows; 0: only what is shown now.
     """
 
     model: Path
@@ -62,15 +64,29 @@ class Request:
     reference_id: str
     output_id: str = ""
     options: Options = field(default_factory=Options)
+    frames: int = 0
 
 
-def input_path(folder: Path, channel: str) -> Path:
-    """Where the volume of ``channel`` is written for the job in ``folder``."""
-    return folder / INPUTS / f"{channel}.nrrd"
+def input_path(folder: Path, channel: str, frame: int | None = None) -> Path:
+    """Where the volume of ``channel`` (at the time point ``frame``) is written for the job in ``folder``."""
+    case = folder / INPUTS if frame is None else folder / INPUTS / _case(frame)
+    return case / f"{channel}.nrrd"
+
+
+def label_maps(request: Request, folder: Path) -> list[Path]:
+    """The label map, or those of all time points."""
+    frames = [_case(frame) for frame in range(request.frames)]
+    return [folder / OUTPUTS / name / f"{name}.seg.nrrd" for name in frames] or [folder / LABEL_MAP]
+
+
+def _case(frame: int) -> str:
+    return f"{frame:04d}"
 
 
 def segment_words(request: Request, folder: Path) -> list[str]:
-    """The command for one case; all of its files are in ``folder``."""
+    """The command for one case or for all time points of a sequence; all files are in ``folder``."""
+    if request.frames:
+        return batch_words(request.model, folder / INPUTS, folder / OUTPUTS, request.options)
     words = ["segment", str(request.model), "--input"]
     words += [f"{channel}={input_path(folder, channel)}" for channel in request.sources]
     words += ["--output", str(folder / LABEL_MAP), "--report", str(folder / REPORT)]

@@ -16,11 +16,11 @@ from MedSegEffNetPanel import bridge, steps
 from MedSegEffNetPanel.jobs import JobState, PanelJob
 from MedSegEffNetPanel.segmenting.request import (
     INPUTS,
-    LABEL_MAP,
     REPORT,
     UNCERTAINTY,
     Request,
     input_path,
+    label_maps,
     segment_words,
 )
 from MedSegEffNetPanel.segmenting.results import Result
@@ -53,8 +53,9 @@ class SegmentRun:
         self._panel, self._request, self._entry = panel, request, entry
         self._phase = Phase.EXPORT
         self._steps: Any = None
-        self._job: PanelJob | None = None
+        self._job: Any = None  # a PanelJob, from the end of the export on
         self._notices: list[str] = []
+        self._frame = ""
         self.folder: Path = panel.new_run("segment")
         self.changed = Signal()
         self.text = _("Writing the volumes …")
@@ -95,12 +96,19 @@ class SegmentRun:
             job.cancel()
 
     def _export(self) -> Iterator[None]:
-        names = list(self._request.sources)
-        for number, (channel, source) in enumerate(self._request.sources.items()):
-            self.fraction = number / len(names)
+        """Write every volume; of a sequence, all of its time points."""
+        request = self._request
+        frames = list(range(request.frames)) or [None]
+        parts = [(frame, channel) for frame in frames for channel in request.sources]
+        for number, (frame, channel) in enumerate(parts):
+            self.fraction = number / len(parts)
             self.changed.emit(self)
-            path = input_path(self.folder, channel)
-            self._notices += yield from bridge.export_volume(_node(source.node_id), path, source.component)
+            source = request.sources[channel]
+            node = _node(source.node_id)
+            item = frame if bridge.sequence_length(node) else None
+            path = input_path(self.folder, channel, frame)
+            notices = yield from bridge.export_volume(node, path, source.component, item=item)
+            self._notices += [notice for notice in notices if notice not in self._notices]
 
     def _submit(self, nothing: Any) -> None:
         self._phase = Phase.COMPUTE
@@ -108,7 +116,13 @@ class SegmentRun:
         words = segment_words(self._request, self.folder)
         self._job = self._panel.jobs.submit(title, words, self.folder)
         self._job.changed.connect(self._on_job)
+        self._job.event.connect(self._on_event)
         self._on_job(self._job)
+
+    def _on_event(self, job: PanelJob, event: dict[str, Any]) -> None:
+        if event["event"] == "case":
+            numbers = {"number": event["index"] + 1, "total": event["total"]}
+            self._frame = _("Time point {number} of {total}: ").format(**numbers)
 
     def _on_job(self, job: PanelJob) -> None:
         if self._phase is not Phase.COMPUTE:
@@ -121,7 +135,7 @@ class SegmentRun:
         elif job.state.over:
             self._end(_("Stopped; the scene is as it was."))
         else:
-            self.text = job.stage or job.title
+            self.text = self._frame + (job.stage or job.title)
             self.fraction = job.done / job.total if job.total else None
             self.seconds_left = job.seconds_left
             self.changed.emit(self)
@@ -133,17 +147,23 @@ class SegmentRun:
         self._steps = steps.run(self._import(), done=self._succeed, failed=self._fail)
 
     def _import(self) -> Generator[None, None, Result]:
-        reference = _node(self._request.reference_id)
+        request = self._request
+        reference = _node(request.reference_id)
         labels = self._entry.bundle.labels
-        label_map = yield from bridge.load_label_map(self.folder / LABEL_MAP)
-        segmentation = slicer.mrmlScene.GetNodeByID(self._request.output_id) if self._request.output_id else None
+        maps = []
+        for path in label_maps(request, self.folder):
+            maps.append((yield from bridge.load_label_map(path)))
+        segmentation = slicer.mrmlScene.GetNodeByID(request.output_id) if request.output_id else None
         previous = bridge.segment_volumes(segmentation) if segmentation else {}
-        segmentation = yield from bridge.put_segments(segmentation, label_map, reference, labels)
+        if request.frames:
+            segmentation = yield from bridge.put_segment_sequence(reference, maps, labels)
+        else:
+            segmentation = yield from bridge.put_segments(segmentation, maps[0], reference, labels)
         return Result(
             segmentation_id=segmentation.GetID(),
             reference_id=reference.GetID(),
             labels=labels,
-            volumes_ml=self._job.result["volumes_ml"] if self._job else {},
+            volumes_ml=self._job.result.get("volumes_ml") or bridge.segment_volumes(segmentation),
             previous_ml=previous,
             uncertainty=_existing(self.folder / UNCERTAINTY),
             report=_existing(self.folder / REPORT),
@@ -151,9 +171,12 @@ class SegmentRun:
 
     def _succeed(self, result: Result) -> None:
         self.result = result
-        seconds = self._job.result["measured"]["seconds"] if self._job else 0.0
-        warnings = self._job.result["warnings"] if self._job else []
-        self._end(" ".join([_("Done in {seconds:.1f} s.").format(seconds=seconds), *self._notices, *warnings]))
+        told = self._job.result
+        if self._request.frames:
+            text = _("Done: {count} time points; the table is of the one that is shown.").format(count=told["total"])
+        else:
+            text = _("Done in {seconds:.1f} s.").format(seconds=told["measured"]["seconds"])
+        self._end(" ".join([text, *self._notices, *told.get("warnings", [])]))
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, MedSegEffNetError):

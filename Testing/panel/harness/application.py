@@ -39,7 +39,7 @@ class qSlicerApplication(generated("qSlicerApplication")):  # type: ignore[misc]
             Path(path).mkdir(parents=True, exist_ok=True)
         self._files = CoreIOManager()
         self._modules = qSlicerModuleManager()
-        self._layout_manager: Any = None
+        self._layout_manager = views.qSlicerLayoutManager(mrml)
         self.testing = False
 
     def applicationLogic(self) -> Any:
@@ -65,9 +65,7 @@ class qSlicerApplication(generated("qSlicerApplication")):  # type: ignore[misc]
         return self._modules
 
     def layoutManager(self) -> Any:
-        """The views; they are made when they are asked for."""
-        if self._layout_manager is None:
-            self._layout_manager = views.qSlicerLayoutManager(self._mrml)
+        """The views."""
         return self._layout_manager
 
     def settings(self) -> QtCore.QSettings:
@@ -184,19 +182,22 @@ class qSlicerScriptedLoadableModule(generated("qSlicerScriptedLoadableModule")):
         widget.setup(self, getattr(self._source, f"{self._name}Widget"))
         return widget
 
-    def forget(self) -> None:
-        """End the widget, as when Slicer ends."""
-        if self._widget is not None:
-            self._widget.self().cleanup()
-            self._widget.deleteLater()
-            self._widget = None
+
+def end_widget(module: qSlicerScriptedLoadableModule) -> None:
+    """End the module's widget, as when Slicer ends; the next call of ``widgetRepresentation`` makes another."""
+    widget, module._widget = module._widget, None
+    if widget is not None:
+        selector = sys.modules["slicer"].util.mainWindow().moduleSelector()
+        if selector.selectedModule == module.name:
+            selector.selectModule("")
+        widget.self().cleanup()
+        widget.deleteLater()
 
 
-class ModuleSelector(QtCore.QObject):
+class ModuleSelector:
     """Opens modules: the one before is left, the next one is entered."""
 
-    def __init__(self, parent: Any = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
         self.selectedModule = ""
 
     def selectModule(self, name: str) -> None:
@@ -217,7 +218,7 @@ class qSlicerMainWindow(QtWidgets.QMainWindow):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("qSlicerMainWindow")
-        self._selector = ModuleSelector(self)
+        self._selector = ModuleSelector()
         self.statusBar()
 
     def moduleSelector(self) -> ModuleSelector:

@@ -116,4 +116,4 @@ def _property(title: str, kind: str, writable: bool, tells: bool) -> Any:
             if tells:
                 getattr(self, f"{title}Changed").emit(value)
 
-    return Property(type_, read, write if writable else None)
+    return Property(type_, read, write) if writable else Property(type_, read)

@@ -19,6 +19,7 @@ MODULES = (QtCore, QtGui, QtWidgets, QtNetwork, QtUiTools)
 _INSIDE = ("harness", "PySide6", "shiboken6", "shibokensupport")
 _get = QtCore.QObject.__getattribute__
 _object = QtCore.QObject
+_getters: dict[type, Callable[[Any, str], Any]] = {}
 
 
 def install() -> None:
@@ -26,8 +27,9 @@ def install() -> None:
     if _object.__getattribute__ is _getattribute:
         return
     for kind in _qobject_classes():
-        if kind is not _object and kind.__getattribute__ is not _get:
-            kind.__getattribute__ = _getattribute  # a few classes have a getter of their own
+        if "__getattribute__" in vars(kind):  # those with a method that is static as well, and QObject
+            _getters[kind] = kind.__getattribute__
+            kind.__getattribute__ = _getattribute
         if "__setattr__" in vars(kind):
             kind.__setattr__ = _setattr
     _object.__getattribute__ = _getattribute
@@ -35,7 +37,7 @@ def install() -> None:
 
 
 def _qobject_classes() -> list[Any]:
-    found = [value for module in MODULES for value in vars(module).values()]
+    found = [getattr(module, name) for module in MODULES for name in dir(module)]
     return [kind for kind in found if isinstance(kind, type) and issubclass(kind, _object)]
 
 
@@ -79,7 +81,9 @@ def _visible(kind: type) -> frozenset[str] | None:
 
 def _written_by_user(target: Any, name: str) -> bool:
     classes = (kind for kind in type(target).__mro__ if not is_inside(kind) and kind is not object)
-    return name in _get(target, "__dict__") or any(name in vars(kind) for kind in classes)
+    own = _get(target, "__dict__")
+    kept = name in own and not isinstance(own[name], QtCore.SignalInstance)  # PySide keeps signals there
+    return kept or any(name in vars(kind) for kind in classes)
 
 
 def _delete(target: QtCore.QObject) -> Callable[[], None]:
@@ -100,9 +104,15 @@ _WRAPPER: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def _raw(target: Any, name: str) -> Any:
+    """The attribute as PySide gives it."""
+    getter = next((_getters[kind] for kind in type(target).__mro__ if kind in _getters), _get)
+    return getter(target, name)
+
+
 def _getattribute(self: Any, name: str) -> Any:
     if name.startswith("_") or not _asked_from_outside(2) or _written_by_user(self, name):
-        return _get(self, name)
+        return _raw(self, name)
     kind = type(self)
     visible = _visible(kind)
     if visible is None or name in visible:
@@ -114,13 +124,15 @@ def _getattribute(self: Any, name: str) -> Any:
         value = _member(self, name)
         if value is not None:
             return value
+    if name not in sys._getframe(1).f_code.co_names:
+        return _raw(self, name)  # not asked by the code: C++ looks for an override of a virtual function
     return _by_name(self, name)
 
 
 def _member(target: Any, name: str) -> Any:
     """A method, a signal or an enumerator; None: there is none."""
     try:
-        value = _get(target, name)
+        value = _raw(target, name)
     except AttributeError:
         value = getattr(type(target), name, None)  # enumerators are found on the class
     return signals.BoundSignal(target, name) if isinstance(value, QtCore.SignalInstance) else value

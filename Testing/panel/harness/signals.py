@@ -43,7 +43,7 @@ class BoundSignal:
         _get(self._owner, self._name).emit(*values)
 
 
-def connect(owner: QtCore.QObject, signature: str, receiver: Any, slot: str | None = None) -> bool:
+def connect(owner: QtCore.QObject, signature: Any, receiver: Any, slot: Any = None, *others: Any) -> Any:
     """``owner.connect("clicked()", function)``, or with a receiver and its slot.
 
     Raises
@@ -51,6 +51,9 @@ def connect(owner: QtCore.QObject, signature: str, receiver: Any, slot: str | No
     ValueError
         The object has no such signal. Slicer only prints a warning and goes on: an error is more useful in a test.
     """
+    if not isinstance(signature, str):  # PySide itself looks the function up
+        given = (signature, receiver, slot, *others)
+        return _get(owner, "connect")(*(one for one in given if one is not None))
     name, parameters = _parse(owner, signature)
     return _connect(owner, _key(name, parameters), name, parameters, _callable(receiver, slot))
 
@@ -74,9 +77,27 @@ def _connect(
         given = values if parameters is None else _as_declared(values, parameters)
         failures.call(receiver, *given[:taken])
 
+    relay = _RELAYS[_parameters(owner, name)](relay)
     _get(owner, name).connect(relay)
     _connections(owner).append(Connection(key, receiver, relay))
     return True
+
+
+# PySide chooses among a signal's overloads by the number of parameters that the receiver takes.
+_RELAYS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
+    lambda relay: lambda: relay(),
+    lambda relay: lambda a: relay(a),
+    lambda relay: lambda a, b: relay(a, b),
+    lambda relay: lambda a, b, c: relay(a, b, c),
+    lambda relay: lambda a, b, c, d: relay(a, b, c, d),
+]
+
+
+def _parameters(owner: QtCore.QObject, name: str) -> int:
+    """The most parameters that a signal of this name has."""
+    meta = _get(owner, "metaObject")()
+    methods = (meta.method(number) for number in range(meta.methodCount()))
+    return max((one.parameterCount() for one in methods if one.name() == name.encode()), default=0)
 
 
 def _disconnect(owner: QtCore.QObject, key: str, receiver: Any) -> bool:

@@ -72,20 +72,24 @@ class _View:
         self.node = node
         self.renderer = vtk.vtkRenderer()
         self.window: Any = None
-        self.group: Any = None
-        if can_render():
+        self._factory = factory
+
+    def open(self) -> bool:
+        """Make the window, when it is looked at for the first time; False: nothing can render here."""
+        if self.window is None and can_render():
             self.window = vtk.vtkRenderWindow()
             self.window.SetOffScreenRendering(1)
             self.window.SetMultiSamples(4)
             self.window.AddRenderer(self.renderer)
             self.interactor = vtk.vtkGenericRenderWindowInteractor()
             self.interactor.SetRenderWindow(self.window)
-            self.group = factory.InstantiateDisplayableManagers(self.renderer)
-            self.group.SetMRMLDisplayableNode(node)
+            self.group = self._factory.InstantiateDisplayableManagers(self.renderer)
+            self.group.SetMRMLDisplayableNode(self.node)
+        return self.window is not None
 
     def picture(self, width: int, height: int) -> QtGui.QImage:
         """The view as it is now; gray where nothing can render."""
-        if self.window is None:
+        if not self.open():
             image = QtGui.QImage(width, height, QtGui.QImage.Format.Format_RGB888)
             image.fill(QtGui.QColor(60, 60, 60))
             return image
@@ -133,7 +137,7 @@ class SliceView(_View):
     def picture(self, width: int, height: int) -> QtGui.QImage:
         """The slice as it is now."""
         self.logic.ResizeSliceNode(width, height)
-        if self.logic.GetImageDataConnection() is not None and self.window is not None:
+        if self.logic.GetImageDataConnection() is not None:
             self.image.GetMapper().SetInputConnection(self.logic.GetImageDataConnection())
             self.renderer.AddViewProp(self.image)
         else:
@@ -158,7 +162,8 @@ class ThreeDView(_View):
 
     def resetFocalPoint(self) -> None:
         """Look at everything."""
-        if self.window is not None:
+        if self.open():
+            self.window.Render()
             self.renderer.ResetCamera()
 
     resetCamera = resetFocalPoint

@@ -1,4 +1,7 @@
-"""Tiny wheels and a bare Python, so that the real pip installs in moments and without a network."""
+"""Tiny wheels and a bare Python, so that the real pip installs in moments and without a network.
+
+Importing this makes the panel's package importable, as Slicer does with the folder of a module.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,15 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from MedSegEffNetPanel.installing import folders
-from MedSegEffNetPanel.installing.kit import Kit, write_manifest
-from MedSegEffNetPanel.installing.requirements import LIGHT
-
 ROOT = Path(__file__).resolve().parents[2]
 SEARCH = os.pathsep.join(map(str, (ROOT, ROOT / "MedSegEffNet")))
+if str(ROOT / "MedSegEffNet") not in sys.path:
+    sys.path.append(str(ROOT / "MedSegEffNet"))
+
+from MedSegEffNetPanel.installing import folders  # noqa: E402
+from MedSegEffNetPanel.installing.kit import Kit, write_manifest  # noqa: E402
+from MedSegEffNetPanel.installing.requirements import LIGHT  # noqa: E402
+
 # What the library's check asks of OpenVINO.
 OPENVINO = {
     "openvino/__init__.py": """
