@@ -5,38 +5,16 @@ A wrong guess is worse than none: whatever can be read in two ways stays empty f
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from slicer.i18n import tr as _
 
-from MedSegEffNetLib.dataset.channels import is_label, words
+from MedSegEffNetLib.dataset.channels import is_label
 from MedSegEffNetLib.task import Channel
 from MedSegEffNetPanel.grid import Grid
-
-RESAMPLED = " on "  # "<name> on <reference>" is what a resampled copy is called
-
-# Ways to write that contrast agent was given, in English and German; in names and in aliases they all mean the same.
-_CONTRAST = {"post", "gd", "ce", "contrast", "kontrast", "kontrastmittel", "km", "gad", "gado", "gadolinium", "gadovist",
-             "dotarem", "enhanced", "enh", "cplus"}  # fmt: skip
-_NATIVE = {"pre", "without", "no", "non", "wo", "ohne", "vor", "native", "nativ", "unenhanced", "precontrast"}
-# Images that are derived from a channel, or are of another kind although they carry its name.
-_OTHER = {"adc", "dwi", "trace", "swi", "dsc", "dce", "star", "map", "sub", "subtraction", "subtraktion", "mip", "localizer",
-          "scout", "survey", "pd", "perfusion", "uncertainty", "probability", "phase", "undecided"}  # fmt: skip
-_GIVEN, _DOUBT = "+", "?"  # tokens that no word of a name can be: contrast agent was given; do not guess
-_SIGNS = (
-    (r"^\d+:\s", " "),  # the series number, which Slicer puts first
-    (
-        r"\bw\s*/\s*wo?\b|\bpre\W+(and|und|\+|/)?\W*post\b|\bpost[\W_]*(op|surg|resect|rt|radi|chemo|treat|tx)\w*",
-        " undecided ",
-    ),
-    (r"\bw\s*/\s*o\b", " without "),
-    (r"\+\s*(c|gd|km|ce)\b|\bc\s*\+", " cplus "),
-    (r"(?<=t2)\s*\*", " star "),
-    (r"[/\\]", " "),
-)
+from MedSegEffNetPanel.series_names import channel_of, of_two_patients
 
 
 @dataclass(frozen=True)
@@ -78,13 +56,13 @@ class ChannelState:
 def fill_channels(candidates: Sequence[Candidate], channels: Sequence[Channel]) -> dict[str, str]:
     """Node id by channel name, for the channels that can be told without doubt.
 
-    Names and series descriptions are compared with the names and aliases of all channels, see :func:`channel_of`.
+    Names and series descriptions are read by :mod:`MedSegEffNetPanel.series_names`.
     Volumes of two patients are never mixed. Of several volumes for a channel, the only one on the grid of the other
     channels is taken. A color volume with as many components as there are channels serves them all where no volume
     has a channel's name; the only volume of the scene serves the only channel whatever its name.
     """
     usable = [c for c in candidates if c.grid is not None and not is_label(Path(c.name))]
-    told = {c.id: channel_of(c, channels) if c.components == 1 else None for c in usable}
+    told = {c.id: channel_of(c.name, c.description, channels) if c.components == 1 else None for c in usable}
     if not any(told.values()):
         only = [c for c in usable if c.components == len(channels)]
         if len(only) != 1 or (len(channels) == 1 and len(usable) > 1):
@@ -95,64 +73,9 @@ def fill_channels(candidates: Sequence[Candidate], channels: Sequence[Channel]) 
     required = {channel.name for channel in channels if channel.required}
     if len(found) > 1:
         found = [chosen for chosen in found if required <= chosen.keys()]
-    if len(found) != 1 or _two_patients(found[0].values()):
+    if len(found) != 1 or of_two_patients((chosen.name for chosen in found[0].values()), channels):
         return {}
     return {name: candidate.id for name, candidate in found[0].items()}
-
-
-def channel_of(candidate: Candidate, channels: Sequence[Channel]) -> str | None:
-    """The channel that a volume's name and series description tell; None: nothing, or two of them.
-
-    Words that stand for a channel or for contrast agent must together be one spelling of a channel, in any order and
-    with other words between: ``AX T1 FS POST`` has those of ``t1 post``, never of ``t1`` alone; ``T1 FLAIR`` has none.
-    """
-    texts = [_tokens(text, channels) for text in (candidate.name.split(RESAMPLED)[0], candidate.description)]
-    found = {_spelled(tokens, channels) for tokens in texts if tokens}
-    return found.pop() if len(found) == 1 else None
-
-
-def _tokens(text: str, channels: Sequence[Channel]) -> frozenset[str]:
-    """Names of the channels in a text, with :data:`_GIVEN` for contrast agent and :data:`_DOUBT` where it is unclear."""
-    for pattern, meaning in _SIGNS:
-        text = re.sub(pattern, meaning, text, flags=re.IGNORECASE)
-    parts = words(Path(text))
-    if is_label(Path(text)) or _OTHER & set(parts):
-        return frozenset({_DOUBT})
-    single = {
-        spelling[0]: channel.name for channel in channels for spelling in _spellings(channel) if len(spelling) == 1
-    }
-    tokens = {single[word] for word in parts if word in single}
-    for channel in channels:
-        for spelling in _spellings(channel):
-            if not set(spelling) & (single.keys() | _CONTRAST | _NATIVE) and _holds(parts, spelling):
-                tokens.add(channel.name)
-    given = [index for index, word in enumerate(parts) if word in _CONTRAST]
-    denied = [index for index in given if index and parts[index - 1] in _NATIVE | _CONTRAST]
-    if given and not _NATIVE & set(parts):
-        tokens.add(_GIVEN)
-    elif given and len(denied) < len(given):  # "ohne KM" is clear, "pre ... contrast" is not
-        tokens.add(_DOUBT)
-    return frozenset(tokens)
-
-
-def _spellings(channel: Channel) -> list[list[str]]:
-    return [words(Path(spelling)) for spelling in (channel.name, *channel.aliases)]
-
-
-def _holds(parts: list[str], spelling: list[str]) -> bool:
-    return any(parts[index : index + len(spelling)] == spelling for index in range(len(parts)))
-
-
-def _spelled(tokens: frozenset[str], channels: Sequence[Channel]) -> str | None:
-    """The channel of which ``tokens`` are a spelling; None: of none or of two."""
-    found = set()
-    for channel in channels:
-        spelled = {frozenset({channel.name}), *(_tokens(spelling, channels) for spelling in channel.aliases)}
-        if any(_GIVEN in spelling for spelling in spelled):
-            spelled.add(frozenset({channel.name, _GIVEN}))
-        if tokens in spelled:
-            found.add(channel.name)
-    return found.pop() if len(found) == 1 else None
 
 
 def _of_group(group: Sequence[Candidate], told: Mapping[str, str | None]) -> dict[str, Candidate]:
@@ -172,16 +95,6 @@ def _of_group(group: Sequence[Candidate], told: Mapping[str, str | None]) -> dic
 
 def _same_grid(one: Candidate, other: Candidate) -> bool:
     return one.grid is not None and other.grid is not None and one.grid.same(other.grid)
-
-
-def _two_patients(chosen: Iterable[Candidate]) -> bool:
-    """Whether two names differ in nothing but their numbers (and the channel): ``case_001_t1``, ``case_002_flair``."""
-    numbers: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
-    for candidate in chosen:
-        stem = words(Path(re.sub(_SIGNS[0][0], "", candidate.name.split(RESAMPLED)[0])))[:-1]
-        shape = tuple(re.sub(r"\d+", "#", word) for word in stem)
-        numbers.setdefault(shape, set()).add(tuple(re.findall(r"\d+", " ".join(stem))))
-    return any(len(found) > 1 for found in numbers.values())
 
 
 def channel_states(channels: Sequence[Channel], facts: Mapping[str, Candidate | None]) -> dict[str, ChannelState]:
@@ -263,7 +176,7 @@ def _judged_by_name(channel: Channel, chosen: Candidate, channels: Sequence[Chan
         return ChannelState(
             _("a mask?"), _("{name} looks like a segmentation. Check that it is {channel}.").format(**names)
         )
-    told = channel_of(chosen, channels)
+    told = channel_of(chosen.name, chosen.description, channels)
     if told not in (None, channel.name):
         names["other"] = next(c.title for c in channels if c.name == told)
         text = _("{name} looks like {other}. Check that it is {channel}.").format(**names)

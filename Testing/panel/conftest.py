@@ -25,6 +25,7 @@ def slicer_app(tmp_path_factory):
 def scene(slicer_app):
     """The scene, empty; emptied again after the test."""
     import slicer
+
     from harness import mrml
 
     mrml.clear(slicer.mrmlScene)
@@ -63,6 +64,7 @@ def _loaded(slicer_app):
 def module(_loaded, scene, settings, dialogs):
     """The module of the file MedSegEffNet.py; its widget is made by ``widgetRepresentation()``."""
     import slicer
+
     from harness import application, failures
 
     failures.take()

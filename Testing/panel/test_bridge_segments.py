@@ -11,7 +11,11 @@ from MedSegEffNetLib.task import Code, Label, Terminology
 
 pytestmark = pytest.mark.usefixtures("scene")
 TUMOR = Terminology(Code("SCT", "49755003", "Morphologically Altered Structure"), Code("SCT", "108369006", "Neoplasm"))
-LABELS = (Label(1, "core", (255, 0, 0), TUMOR), Label(2, "edema", (0, 255, 0), TUMOR), Label(4, "rim", (0, 0, 255), TUMOR))
+LABELS = (
+    Label(1, "core", (255, 0, 0), TUMOR),
+    Label(2, "edema", (0, 255, 0), TUMOR),
+    Label(4, "rim", (0, 0, 255), TUMOR),
+)
 
 
 def oblique(spacing=(0.7, 0.9, 2.5), origin=(-31.4, 12.7, 95.1)):
@@ -76,7 +80,9 @@ def mask(segmentation, name, reference):
 
 def segment_ids(segmentation):
     segments = segmentation.GetSegmentation()
-    return {segments.GetNthSegment(n).GetName(): segments.GetNthSegmentID(n) for n in range(segments.GetNumberOfSegments())}
+    return {
+        segments.GetNthSegment(n).GetName(): segments.GetNthSegmentID(n) for n in range(segments.GetNumberOfSegments())
+    }
 
 
 def segment(segmentation, name):
@@ -93,9 +99,9 @@ def tag(segment, name):
 
 @pytest.mark.parametrize("affine", [oblique(), LPS], ids=["oblique and left-handed", "LPS"])
 def test_segments_come_back_voxel_exact(volume, put, affine):
-    from MedSegEffNetPanel.bridge.transforms import array_of_matrix
-
     import vtk
+
+    from MedSegEffNetPanel.bridge.transforms import array_of_matrix
 
     reference, labels = volume(affine=affine), some_labels()
     segmentation = put(labels, reference)

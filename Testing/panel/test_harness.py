@@ -302,6 +302,7 @@ def test_a_picture_shows_panel_and_views(scene, rendering, slicer_app, tmp_path)
     import numpy as np
     import qt
     import slicer
+
     from harness.pictures import picture
 
     node = slicer.util.addVolumeFromArray(np.full((8, 16, 16), 100, np.float32), np.diag([5, 5, 9, 1.0]), "v", VOLUME)

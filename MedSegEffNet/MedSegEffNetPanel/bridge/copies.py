@@ -10,7 +10,7 @@ from MedSegEffNetPanel.bridge.resampling import resampled
 from MedSegEffNetPanel.bridge.transforms import matrix_of_array, to_world
 from MedSegEffNetPanel.bridge.tree import new_node, put_beside
 from MedSegEffNetPanel.bridge.volumes import gray_voxels, grid_of, picture
-from MedSegEffNetPanel.matching import RESAMPLED
+from MedSegEffNetPanel.series_names import RESAMPLED
 
 
 def resample_like(node: Any, reference: Any) -> Generator[None, None, Any]:

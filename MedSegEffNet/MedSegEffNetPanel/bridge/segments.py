@@ -114,16 +114,23 @@ def fill(node: Any, image: Any, reference: Any, labels: Sequence[Label]) -> None
         segments.SetSourceRepresentationName(_MASKS)
         node.SetReferenceImageGeometryParameterFromVolumeNode(reference)
         node.SetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole(), reference.GetID())
-    for label in labels:
-        _put(node, image, label)
+    targets = [_target(segments, label.name) for label in labels]
+    replaced = {segment_id for _name, segment_id in targets}
+    for label, (name, segment_id) in zip(labels, targets, strict=True):
+        if segment_id:
+            _leave_layer(node, segment_id, replaced)
+        _put(segments, image, label, name, segment_id)
 
 
-def _put(node: Any, image: Any, label: Label) -> None:
+def _leave_layer(node: Any, segment_id: str, replaced: set[str]) -> None:
+    """Wipe a segment out of the layer that it shares with segments that stay; a layer of which none stays is dropped."""
     segments = node.GetSegmentation()
-    name, segment_id = _target(segments, label.name)
+    if set(segments.GetSegmentIDsForLayer(segments.GetLayerIndex(segment_id))) - replaced:
+        slicer.vtkSlicerSegmentationsModuleLogic.ClearSegment(node, segment_id)
+
+
+def _put(segments: Any, image: Any, label: Label, name: str, segment_id: str) -> None:
     segment = segments.GetSegment(segment_id) if segment_id else slicer.vtkSegment()
-    if segment_id:
-        slicer.vtkSlicerSegmentationsModuleLogic.ClearSegment(node, segment_id)  # a layer that it shares is left clean
     segment.SetName(name)
     segment.SetColor(*(value / 255 for value in label.color))
     segment.SetTag(segment.GetTerminologyEntryTagName(), terminology_entry(label.terminology))

@@ -34,10 +34,10 @@ class Progress:
         collecting = re.match(r"Collecting ([\w.\-]+)==|Processing .*?([\w.]+)-[^/\\]*$", text)
         if collecting:
             self._seen += 1
+            self._before, self._file = self._before + self._file, 0.0
             self._name = collecting[1] or collecting[2]
         size = re.match(r"\s*(?:Downloading|Using cached) .*\(([\d.]+) (bytes|kB|MB|GB)\)", text)
         if size:
-            self._before += self._file
             self._file = float(size[1]) * _UNITS[size[2]]
         if collecting or size:
             self._show(0.0)

@@ -71,9 +71,9 @@ def _fill_slicer(app: Any, data: mrml.Mrml) -> None:
     slicer.app, slicer.mrmlScene = app, data.scene
     slicer.modules = types.SimpleNamespace()
     for name, logic in data.logics.items():
-        module = application.CoreModule(name, logic)
-        app.moduleManager().loaded[name] = module
-        setattr(slicer.modules, name.lower(), module)
+        core = application.CoreModule(name, logic)
+        app.moduleManager().loaded[name] = core
+        setattr(slicer.modules, name.lower(), core)
     for name, module in scripted.modules().items():
         sys.modules[name] = module
         parent, _, child = name.rpartition(".")
@@ -97,5 +97,3 @@ def load_module(path: Path) -> Any:
     slicer.app.moduleManager().loaded[path.stem] = module
     setattr(slicer.modules, path.stem.lower(), module)
     return module
-
-

@@ -7,7 +7,6 @@ from typing import Any
 
 import slicer
 
-
 _KINDS = {
     "VolumeFile": ("vtkMRMLScalarVolumeNode", "vtkMRMLVolumeArchetypeStorageNode"),
     "SegmentationFile": ("vtkMRMLSegmentationNode", "vtkMRMLSegmentationStorageNode"),
@@ -38,9 +37,9 @@ class CoreIOManager:
             return False
         name = properties.get("name") or path.name.partition(".")[0]
         if kind == "VolumeFile":
-            node = slicer.app.applicationLogic().GetModuleLogic("Volumes").AddArchetypeVolume(
-                str(path), scene.GenerateUniqueName(name), int(bool(properties.get("labelmap")))
-            )
+            as_labels = int(bool(properties.get("labelmap")))
+            logic = slicer.app.applicationLogic().GetModuleLogic("Volumes")
+            node = logic.AddArchetypeVolume(str(path), scene.GenerateUniqueName(name), as_labels)
         else:
             node = self._read(kind, path, name, scene)
         if node is None:
@@ -96,5 +95,3 @@ class CoreIOManager:
             storage.SetFileName(str(path))
             done = bool(storage.WriteData(node)) and done
         return done
-
-

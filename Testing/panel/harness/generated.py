@@ -59,7 +59,7 @@ def generated(name: str) -> Any:
             members.setdefault(method, _method_without_effect(method))
         for title, (kind, setter, *_versions) in facts["properties"].items():
             members[title] = _property(title, kind, bool(setter), f"{title}Changed" in facts["signals"])
-            if setter and setter not in members or setter in facts["methods"]:
+            if (setter and setter not in members) or setter in facts["methods"]:
                 members[setter] = _setter(title)
         _made[name] = type(name, (base,), members)
     return _made[name]

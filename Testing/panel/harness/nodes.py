@@ -69,7 +69,12 @@ class qMRMLNodeComboBox(generated("qMRMLNodeComboBox")):  # type: ignore[misc]
         self._unobserve()
         self._scene = scene
         if scene is not None:
-            for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndBatchProcessEvent):
+            for event in (
+                scene.NodeAddedEvent,
+                scene.NodeRemovedEvent,
+                scene.EndCloseEvent,
+                scene.EndBatchProcessEvent,
+            ):
                 self._observed.append((scene, scene.AddObserver(event, self._on_scene)))
         self._refresh()
 

@@ -107,7 +107,12 @@ class SampleDataLogic:
 
 def modules() -> dict[str, types.ModuleType]:
     """The modules by the names under which they are imported."""
-    base = (ScriptedLoadableModule, ScriptedLoadableModuleWidget, ScriptedLoadableModuleLogic, ScriptedLoadableModuleTest)
+    base = (
+        ScriptedLoadableModule,
+        ScriptedLoadableModuleWidget,
+        ScriptedLoadableModuleLogic,
+        ScriptedLoadableModuleTest,
+    )
     return {
         "slicer.ScriptedLoadableModule": _module("ScriptedLoadableModule", *base),
         "slicer.i18n": _module("i18n", tr, translate, getContext),

@@ -117,7 +117,7 @@ def _parse(owner: QtCore.QObject, signature: str) -> tuple[str, list[str]]:
     kind = type(owner).__name__
     if found is None:
         raise ValueError(f"{signature!r} is no signature of a signal: write for example 'clicked()'")
-    text = QtCore.QMetaObject.normalizedSignature(signature).data().decode()
+    text = QtCore.QMetaObject.normalizedSignature(signature).data().decode()  # type: ignore[arg-type]
     name, _, rest = text.partition("(")
     if not _is_signal(owner, name, rest.removesuffix(")"), text):
         raise ValueError(f"{kind} has no signal {text}")

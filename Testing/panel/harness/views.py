@@ -258,13 +258,18 @@ class ViewPictures(QtWidgets.QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         half = QtCore.QSize((width - 2) // 2, (height - 2) // 2)
-        places = {(0, 0): ("Red", None), (0, 1): (None, manager.view), (1, 0): ("Green", None), (1, 1): ("Yellow", None)}
+        places: dict[tuple[int, int], tuple[str, Any]] = {
+            (0, 0): ("Red", manager.slices["Red"]),
+            (0, 1): ("", manager.view),
+            (1, 0): ("Green", manager.slices["Green"]),
+            (1, 1): ("Yellow", manager.slices["Yellow"]),
+        }
         for (row, column), (name, view) in places.items():
-            layout.addWidget(_framed(name, view or manager.slices[name], half), row, column)
+            layout.addWidget(_framed(name, view, half), row, column)
         self.setFixedSize(width, height)
 
 
-def _framed(name: str | None, view: Any, size: QtCore.QSize) -> QtWidgets.QWidget:
+def _framed(name: str, view: Any, size: QtCore.QSize) -> QtWidgets.QWidget:
     bar = 18
     frame = QtWidgets.QWidget()
     frame.setFixedSize(size)

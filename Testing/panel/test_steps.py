@@ -1,0 +1,104 @@
+"""Long work in short steps: the window lives on, and the work can be canceled."""
+
+import threading
+import time
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("slicer_app")
+
+
+@pytest.fixture
+def steps(slicer_app):
+    """The module under test."""
+    from MedSegEffNetPanel import steps
+
+    return steps
+
+
+def counting(log, end=3, error=None):
+    """Work of ``end`` steps that gives their number."""
+    try:
+        for number in range(end):
+            log.append(number)
+            yield
+        if error is not None:
+            raise error
+        return end
+    finally:
+        log.append("cleaned up")
+
+
+def test_work_begins_after_run_has_returned_and_gives_its_result(steps, wait_until):
+    log, done = [], []
+    work = steps.run(counting(log), done.append, pytest.fail)
+    assert log == []
+    assert not work.over
+    assert wait_until(lambda: done)
+    assert done == [3]
+    assert work.over
+
+
+def test_an_error_is_handed_over(steps, wait_until):
+    failed = []
+    work = steps.run(counting([], error=ValueError("x")), pytest.fail, failed.append)
+    assert wait_until(lambda: failed)
+    assert str(failed[0]) == "x"
+    assert work.over
+
+
+def test_canceled_work_cleans_up_and_calls_nobody(steps, wait_until):
+    log = []
+
+    def slow():
+        for _ in counting(log, 1000):
+            time.sleep(0.002)
+            yield
+
+    work = steps.run(slow(), pytest.fail, pytest.fail)
+    assert wait_until(lambda: log)
+    work.cancel()
+    work.cancel()
+    count = len(log)
+    assert work.over
+    assert not wait_until(lambda: len(log) > count, 0.05)
+
+
+def test_the_window_lives_between_the_steps(steps, wait_until, loop_watch):
+    def slow():
+        for _ in range(40):
+            time.sleep(0.005)
+            yield
+
+    done = []
+    with loop_watch() as watch:
+        steps.run(slow(), done.append, pytest.fail)
+        assert wait_until(lambda: done)
+    assert watch.longest < 0.05
+
+
+def test_finish_does_all_at_once(steps):
+    assert steps.finish(counting([])) == 3
+    with pytest.raises(ValueError, match="x"):
+        steps.finish(counting([], error=ValueError("x")))
+
+
+def test_a_thread_works_while_the_window_lives(steps, wait_until, loop_watch):
+    def busy(number, more=0):
+        time.sleep(0.2)
+        return number + more, threading.current_thread() is threading.main_thread()
+
+    done = []
+    with loop_watch() as watch:
+        steps.run(steps.in_thread(busy, 3, more=4), done.append, pytest.fail)
+        assert wait_until(lambda: done)
+    assert done == [(7, False)]
+    assert watch.longest < 0.05
+
+
+def test_an_error_in_a_thread_is_raised_where_the_work_is_done(steps):
+    def fail():
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        steps.finish(steps.in_thread(fail))
