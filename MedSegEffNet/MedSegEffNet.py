@@ -50,6 +50,7 @@ class MedSegEffNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.panel: Any = None  # a Panel, from setup on
+        self.logic = MedSegEffNetLogic()  # slicer.util.getModuleLogic looks for it here
 
     def setup(self) -> None:
         """Build the panel; nothing heavy is imported or started."""

@@ -1,6 +1,7 @@
-"""Random changes of training slices, a whole batch at once.
+"""Random changes of training slices or volumes, a whole batch at once.
 
-Rotation, zoom, shift, flips and the cut to the patch are one affine grid, so each picture is interpolated once.
+Rotation, zoom, shift, flips and the cut to the patch are one affine grid, so each picture is interpolated once. All
+slices of a volume are moved alike.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Augmentation:
     gamma : largest change of the exponent, e.g. 0.3 for 0.7 … 1/0.7.
     noise : largest standard deviation of added Gaussian noise.
     bias_field : largest amplitude of a smooth multiplicative field.
-    blur : probability of losing resolution (half, then back).
+    blur : probability of losing resolution (half, then back); volumes lose it along the depth, as thick slices do.
     """
 
     rotation_degrees: float = 0.0
@@ -67,21 +68,28 @@ def augment(
 
     Parameters
     ----------
-    images : ``(N, C, H, W)``, normalized.
-    targets : ``(N, R, H, W)`` of 0 and 1, moved along with the images.
+    images : ``(N, C, H, W)`` or ``(N, C, D, H, W)``, normalized.
+    targets : ``(N, R, …)`` of 0, 1 and -1 (not known), moved along with the images.
     """
     grid = _grid(images, settings, size, generator)
-    images = functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    targets = functional.grid_sample(targets, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return _change_intensities(images, settings, generator), (targets > 0.5).to(images.dtype)
+    images = _sample(images, grid, "bilinear", "border")
+    unknown = bool((targets < 0).any())
+    targets = _sample(targets, grid, "nearest" if unknown else "bilinear", "zeros")
+    known = (targets > 0.5).to(images.dtype)
+    return _change_intensities(images, settings, generator), torch.where(targets < -0.5, -1.0, known)
 
 
 def cut(images: Tensor, targets: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """The central ``size`` of a batch, padded by edge values where the pictures are smaller."""
     grid = _grid(images, Augmentation(), size, torch.Generator())
-    images = functional.grid_sample(images, grid, mode="nearest", padding_mode="border", align_corners=False)
-    targets = functional.grid_sample(targets, grid, mode="nearest", padding_mode="zeros", align_corners=False)
-    return images, targets
+    return _sample(images, grid, "nearest", "border"), _sample(targets, grid, "nearest", "zeros")
+
+
+def _sample(pictures: Tensor, grid: Tensor, mode: str, outside: str) -> Tensor:
+    """``(N, C, …, H, W)`` at the points of ``grid`` ``(N, h, w, 2)``, the same ones in every slice."""
+    flat = pictures.flatten(1, -3)
+    moved = functional.grid_sample(flat, grid, mode=mode, padding_mode=outside, align_corners=False)
+    return moved.unflatten(1, pictures.shape[1:-2])
 
 
 def _uniform(count: int, limit: float, generator: torch.Generator) -> Tensor:
@@ -89,7 +97,7 @@ def _uniform(count: int, limit: float, generator: torch.Generator) -> Tensor:
 
 
 def _grid(images: Tensor, settings: Augmentation, size: tuple[int, int], generator: torch.Generator) -> Tensor:
-    count, _, height, width = images.shape
+    count, height, width = images.shape[0], *images.shape[-2:]
     angle = _uniform(count, math.radians(settings.rotation_degrees), generator)
     scale = 1 / (1 + _uniform(count, settings.zoom, generator))
     flip_x = torch.where(torch.rand(count, generator=generator) < settings.flip_left_right, -1.0, 1.0)
@@ -111,21 +119,23 @@ def _grid(images: Tensor, settings: Augmentation, size: tuple[int, int], generat
 
 
 def _change_intensities(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    count, channels = images.shape[:2]
+    count, channels, *lengths = images.shape
+    space = tuple(range(2, images.ndim))
 
     def per_channel(limit: float) -> Tensor:
-        return _uniform(count * channels, limit, generator).view(count, channels, 1, 1).to(images)
+        return _uniform(count * channels, limit, generator).view(count, channels, *(1 for _ in space)).to(images)
 
     if settings.gamma:
-        low, high = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)
+        low, high = images.amin(space, keepdim=True), images.amax(space, keepdim=True)
         exponent = (1 - settings.gamma) ** per_channel(1.0)
         span = (high - low).clamp_min(1e-6)
         images = ((images - low) / span).clamp_min(1e-6) ** exponent * span + low
     if settings.intensity:
         images = images * (1 + per_channel(settings.intensity)) + per_channel(settings.intensity)
     if settings.bias_field:
-        coarse = _uniform(count * 16, settings.bias_field, generator).view(count, 1, 4, 4)
-        field = functional.interpolate(coarse, images.shape[2:], mode="bicubic", align_corners=False)
+        coarse = _uniform(count * 4 ** len(space), settings.bias_field, generator).view(count, 1, *(4 for _ in space))
+        smooth = "bicubic" if len(space) == 2 else "trilinear"
+        field = functional.interpolate(coarse, lengths, mode=smooth, align_corners=False)
         images = images * (1 + field.to(images))
     if settings.noise:
         level = per_channel(settings.noise).abs()
@@ -133,6 +143,13 @@ def _change_intensities(images: Tensor, settings: Augmentation, generator: torch
     if settings.blur:
         chosen = torch.rand(count, generator=generator) < settings.blur
         if chosen.any():
-            small = functional.avg_pool2d(images[chosen], 2)
-            images[chosen] = functional.interpolate(small, images.shape[2:], mode="bilinear", align_corners=False)
+            images[chosen] = _lose_resolution(images[chosen], lengths)
     return images
+
+
+def _lose_resolution(images: Tensor, lengths: list[int]) -> Tensor:
+    if len(lengths) == 2:
+        small = functional.avg_pool2d(images, 2)
+        return functional.interpolate(small, lengths, mode="bilinear", align_corners=False)
+    small = functional.avg_pool3d(images, (4, 1, 1), ceil_mode=True)
+    return functional.interpolate(small, lengths, mode="trilinear", align_corners=False)

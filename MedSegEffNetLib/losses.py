@@ -1,5 +1,7 @@
 """Losses on logits ``(N, R, …)`` against targets ``(N, R, …)`` of 0 and 1 (one region a channel).
 
+A target below 0 is not known (say, the core of a tumor of which only the whole was drawn): it counts for nothing.
+
 With ``softmax`` outputs the loss functions get all logits, background first, and one-hot targets alike.
 """
 
@@ -21,7 +23,9 @@ def soft_dice(logits: Tensor, targets: Tensor, exclusive: bool = False) -> Tenso
     Milletari et al., V-Net, 3DV 2016, arXiv:1606.04797. Summing over the batch keeps slices without the region from
     giving a Dice of 0 or 1 by a single pixel.
     """
-    probabilities = _probabilities(logits, exclusive)
+    known = (targets >= 0).to(logits.dtype)
+    probabilities = _probabilities(logits, exclusive) * known
+    targets = targets * known
     axes = (0, *range(2, logits.ndim))
     overlap = (targets * probabilities).sum(axes)
     total = targets.square().sum(axes) + probabilities.square().sum(axes)
@@ -32,12 +36,15 @@ def cross_entropy(logits: Tensor, targets: Tensor, exclusive: bool = False) -> T
     """Binary cross-entropy a region, or cross-entropy over exclusive classes; mean over pixels."""
     if exclusive:
         return functional.cross_entropy(logits, targets)
-    return functional.binary_cross_entropy_with_logits(logits, targets)
+    known = (targets >= 0).to(logits.dtype)
+    total = functional.binary_cross_entropy_with_logits(logits, targets.clamp_min(0), known, reduction="sum")
+    return total / known.sum().clamp_min(1)
 
 
 def mean_squared_error(logits: Tensor, targets: Tensor, exclusive: bool = False) -> Tensor:
     """Mean squared error of the probabilities."""
-    return functional.mse_loss(_probabilities(logits, exclusive), targets)
+    known = (targets >= 0).to(logits.dtype)
+    return ((_probabilities(logits, exclusive) - targets).square() * known).sum() / known.sum().clamp_min(1)
 
 
 def cross_entropy_and_dice(logits: Tensor, targets: Tensor, exclusive: bool = False) -> Tensor:

@@ -50,6 +50,7 @@ class Schedule:
 SCHEDULES = {
     "faithful": Schedule((2, 2, 3, 3), (16, 16, 32, 32, 48), full_depth=True),
     "fast": Schedule((3, 3, 4), (16, 32, 48), full_depth=False),
+    "whole": Schedule((5, 5, 2), (16, 32, 64), full_depth=False),
 }
 
 
@@ -71,7 +72,8 @@ def build(
 
     Parameters
     ----------
-    schedule : ``faithful``, depth 108 → 54 → 27 → 9 → 3 with blocks at every level; or ``fast``, 108 → 36 → 12 → 3.
+    schedule : ``faithful``, depth 108 → 54 → 27 → 9 → 3 with blocks at every level; ``fast``, 108 → 36 → 12 → 3; or
+        ``whole``, 150 → 30 → 6 → 3, which sees a brain of 1 mm slices at once instead of as two overlapping stacks.
     strides, widths : in place of the schedule's, see :class:`Schedule`.
     norm : of the 3D convolutions and the 2D decoder: ``group`` (as published), ``batch``, or ``weight`` (standardized
         filters, no cost at inference).

@@ -29,6 +29,7 @@ _WHOLE = {
     "size": (0, _PIXELS[1]),
     "context": (0, 16),
     "empties_per_epoch": (-1, 1_000_000_000),
+    "samples_per_epoch": (0, 1_000_000_000),
     "patience": (1, 1_000_000),
     "early_stopping": (0, 1_000_000),
     "seed": (0, 2**32 - 1),
@@ -50,11 +51,12 @@ class Recipe:
     Parameters
     ----------
     epochs : number of passes at most.
-    batch_size : slices (2D) a step.
-    patch_size : height and width of what the network sees while training; empty: the preprocessed size.
+    batch_size : slices (volumes in 3D) a step.
+    patch_size : height and width (and depth in 3D) of what the network sees while training; empty: the preprocessed size.
     size : pixels of a slice after the task's ``resize`` step; 0: as the task says.
     context : neighboring slices on either side that the network sees besides the one it segments.
     empties_per_epoch : slices without any region drawn anew for each epoch; -1: all of them.
+    samples_per_epoch : volumes (3D) drawn in an epoch; 0: each one once.
     optimizer, learning_rate, weight_decay : ``adam``, ``adamw`` or ``sgd`` (Nesterov momentum 0.9).
     schedule : ``plateau`` multiplies the rate by ``decay`` after ``patience`` epochs without improvement of the monitor,
         ``step`` every ``patience`` epochs, ``cosine`` falls to 1 % at the last epoch, ``constant`` stays.
@@ -77,6 +79,7 @@ class Recipe:
     size: int = 0
     context: int = 0
     empties_per_epoch: int = -1
+    samples_per_epoch: int = 0
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     weight_decay: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.geometry import Volume
 from MedSegEffNetLib.preprocessing import Pipeline, stack
 from MedSegEffNetLib.task import Channel, SegmentationTask
+from MedSegEffNetLib.training.config import Recipe
 
 if TYPE_CHECKING:
     from MedSegEffNetLib.dataset.case import Case
@@ -100,6 +102,27 @@ def batches(
             images.append(_pad(change(picture), height, width))
             targets.append(_pad(cases[number].targets[index], height, width))
         yield torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(targets)).float()
+
+
+@dataclass(frozen=True)
+class SliceFeed:
+    """Batches of slices for a :class:`Trainer`."""
+
+    recipe: Recipe
+    channels: tuple[Channel, ...]
+
+    def training(self, cases: Sequence[Slices], draw: np.random.Generator) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
+        """Number of batches of an epoch, and the batches."""
+        order = epoch_order(cases, self.recipe.empties_per_epoch, draw)
+        dropout = ChannelDropout(self.channels, self.recipe.channel_dropout, draw.random)
+        stream = batches(cases, order, self.recipe.batch_size, self.recipe.context, dropout)
+        return math.ceil(len(order) / self.recipe.batch_size), stream
+
+    def validation(self, case: Slices) -> Iterator[tuple[Tensor, Tensor]]:
+        """All slices of a case in their order."""
+        order = [(0, index) for index in range(len(case.images))]
+        keep = ChannelDropout(self.channels, 0.0, float)
+        return batches([case], order, self.recipe.batch_size, self.recipe.context, keep)
 
 
 def _pad(picture: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The training loop of a segmentation network on slices, written out.
+"""The training loop of a segmentation network, written out.
 
 Every random number comes from the seed and the epoch's number, and a checkpoint is written after each epoch: a killed
 training that is resumed ends with the same losses as one that was left alone.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -24,9 +24,20 @@ from MedSegEffNetLib.losses import get_loss
 from MedSegEffNetLib.task import Channel
 from MedSegEffNetLib.training import checkpoint
 from MedSegEffNetLib.training.config import Recipe
-from MedSegEffNetLib.training.data import ChannelDropout, Slices, batches, epoch_order
+from MedSegEffNetLib.training.data import SliceFeed
+from MedSegEffNetLib.training.volumes import VolumeFeed
 
 History = list[dict[str, float]]
+
+
+class Feed(Protocol):
+    """What makes batches of cases: images ``(N, C, …)`` and targets ``(N, R, …)``, float32."""
+
+    def training(self, cases: Any, draw: np.random.Generator) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
+        """Number of batches of an epoch, and the batches, not yet cut to the patch nor augmented."""
+
+    def validation(self, case: Any) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches that make up a whole case."""
 
 
 @dataclass
@@ -35,11 +46,12 @@ class Trainer:
 
     Parameters
     ----------
-    network : takes ``(N, C·(2·context+1), H, W)`` to logits.
+    network : takes ``(N, C·(2·context+1), H, W)`` to logits; one whose ``dimensions`` are 3 takes ``(N, C, D, H, W)``.
     recipe : the settings.
     channels : the task's channels (for channel dropout).
     exclusive : whether the outputs are exclusive classes (softmax, background first).
     device : where the network runs.
+    feed : makes the batches; None: what the network's dimensions ask for.
     """
 
     network: nn.Module
@@ -47,6 +59,7 @@ class Trainer:
     channels: tuple[Channel, ...]
     exclusive: bool = False
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    feed: Feed | None = None
     epoch: int = 0
     best: float = -math.inf
     best_epoch: int = 0
@@ -56,13 +69,16 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.network.to(self.device, memory_format=torch.channels_last)
+        if self.feed is None:
+            in_3d = getattr(self.network, "dimensions", 2) == 3
+            self.feed = VolumeFeed(self.recipe) if in_3d else SliceFeed(self.recipe, self.channels)
         self.optimizer = _optimizer(self.network, self.recipe)
         self.average = copy.deepcopy(self.network).eval() if self.recipe.ema else self.network
         self.loss = get_loss(self.recipe.loss)
         self.augmentation = Augmentation.from_mapping(self.recipe.augmentation)
         self.steps = 0
 
-    def fit(self, training: Sequence[Slices], validation: Sequence[Slices], run: Path, job: Job) -> History:
+    def fit(self, training: Sequence[Any], validation: Sequence[Any], run: Path, job: Job) -> History:
         """Train until the last epoch or until nothing improves any more; returns a row of figures for each epoch."""
         while self.epoch < self.recipe.epochs and not self._gave_up():
             started = time.monotonic()
@@ -73,18 +89,15 @@ class Trainer:
             job.check_stop()
         return self.history
 
-    def train_epoch(self, cases: Sequence[Slices], job: Job) -> float:
-        """One pass over the training slices; returns the mean loss."""
+    def train_epoch(self, cases: Sequence[Any], job: Job) -> float:
+        """One pass over the training cases; returns the mean loss."""
         seed = self.recipe.seed * 100_003 + self.epoch
         draw = np.random.default_rng(seed)
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
-        order = epoch_order(cases, self.recipe.empties_per_epoch, draw)
-        dropout = ChannelDropout(self.channels, self.recipe.channel_dropout, draw.random)
-        count = math.ceil(len(order) / self.recipe.batch_size)
+        count, stream = self._feed.training(cases, draw)
         total = 0.0
         self.network.train()
-        stream = batches(cases, order, self.recipe.batch_size, self.recipe.context, dropout)
         for number, (images, targets) in enumerate(stream):
             self._set_rate(self.epoch + number / count)
             size = self._patch_size(images)
@@ -95,10 +108,12 @@ class Trainer:
         return total / count
 
     def _step(self, images: Tensor, targets: Tensor) -> float:
-        images = images.to(self.device, memory_format=torch.channels_last)
         with self._autocast():
-            logits = self.network(images)
+            logits = self.network(self._on_device(images))
         loss = self.loss(logits.float(), targets.to(self.device), self.exclusive)
+        auxiliary = getattr(self.network, "auxiliary_loss", None)
+        if auxiliary is not None:
+            loss = loss + auxiliary
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 12.0)
@@ -119,23 +134,20 @@ class Trainer:
                 kept.copy_(new)
 
     @torch.inference_mode()
-    def validate(self, cases: Sequence[Slices], job: Job) -> dict[str, float]:
+    def validate(self, cases: Sequence[Any], job: Job) -> dict[str, float]:
         """Mean figures over cases: loss, and Dice, IoU and accuracy of each case's whole volume, regions averaged."""
         self.average.eval()
         losses, figures = [], []
         for number, case in enumerate(cases):
-            counts = np.zeros((4, case.targets.shape[1]), dtype=np.int64)
-            order = [(0, index) for index in range(len(case.images))]
-            keep = ChannelDropout(self.channels, 0.0, float)
-            for images, targets in batches([case], order, self.recipe.batch_size, self.recipe.context, keep):
+            counts: np.ndarray | int = 0
+            for images, targets in self._feed.validation(case):
                 images, targets = cut(images, targets, self._padded_size(images))
-                images = images.to(self.device, memory_format=torch.channels_last)
                 with self._autocast():
-                    logits = self.average(images).float()
+                    logits = self.average(self._on_device(images)).float()
                 targets = targets.to(self.device)
                 losses.append(float(self.loss(logits, targets, self.exclusive)))
-                counts += _count(logits, targets, self.exclusive)
-            figures.append(_figures(counts, self.exclusive))
+                counts = counts + _count(logits, targets, self.exclusive)
+            figures.append(_figures(np.asarray(counts), self.exclusive))
             job.progress("Validation", number + 1, len(cases))
         means = {name: float(np.mean([row[name] for row in figures])) for name in figures[0]} if figures else {}
         return {"val_loss": float(np.mean(losses)) if losses else math.nan, **{f"val_{k}": v for k, v in means.items()}}
@@ -195,11 +207,21 @@ class Trainer:
         return self._padded_size(images)
 
     def _padded_size(self, images: Tensor) -> tuple[int, int]:
-        return self._multiple(images.shape[2]), self._multiple(images.shape[3])
+        return self._multiple(images.shape[-2]), self._multiple(images.shape[-1])
 
     def _multiple(self, length: int) -> int:
         divisor = int(self.network.divisor)  # type: ignore[arg-type]
         return -(-length // divisor) * divisor
+
+    def _on_device(self, images: Tensor) -> Tensor:
+        flat = images.ndim == 4
+        return images.to(self.device, memory_format=torch.channels_last if flat else torch.preserve_format)
+
+    @property
+    def _feed(self) -> Feed:
+        if self.feed is None:
+            raise RuntimeError("the trainer has no feed")
+        return self.feed
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
@@ -228,10 +250,10 @@ def _count(logits: Tensor, targets: Tensor, exclusive: bool) -> np.ndarray:
         predicted = torch.zeros_like(targets, dtype=torch.bool).scatter_(1, logits.argmax(1, keepdim=True), True)
     else:
         predicted = logits > 0
-    true = targets > 0.5
-    axes = (0, 2, 3)
-    hits, alarms = (predicted & true).sum(axes), (predicted & ~true).sum(axes)
-    misses, rest = (~predicted & true).sum(axes), (~predicted & ~true).sum(axes)
+    true, false = targets > 0.5, (targets >= 0) & (targets <= 0.5)
+    axes = (0, *range(2, targets.ndim))
+    hits, alarms = (predicted & true).sum(axes), (predicted & false).sum(axes)
+    misses, rest = (~predicted & true).sum(axes), (~predicted & false).sum(axes)
     return torch.stack([hits, alarms, misses, rest]).cpu().numpy()
 
 

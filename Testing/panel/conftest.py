@@ -15,7 +15,8 @@ sys.path[:0] = [str(Path(__file__).parent), str(MODULE.parent)]
 def slicer_app(tmp_path_factory):
     """``slicer.app`` of an application that is started once."""
     for name in ("slicer", "vtk", "PySide6.QtUiTools"):
-        pytest.importorskip(name, reason="the panel is tested where the extra [panel] is installed")
+        reason = "the panel is tested where the extra [panel] is installed, and on Linux libegl1 and libgl1"
+        pytest.importorskip(name, reason=reason, exc_type=ImportError)
     from harness import boot
 
     return boot.boot(tmp_path_factory.mktemp("slicer")).app

@@ -180,6 +180,46 @@ def test_other_segments_of_an_existing_segmentation_stay(volume, put):
     assert logic.GetSegmentStatus(segment(segmentation, "core")) == logic.InProgress
 
 
+def test_segments_can_be_edited_beyond_what_the_model_found(volume, put):
+    import slicer
+
+    reference, first = volume(), some_labels()
+    segmentation = put(first, reference)
+    painted = (first == 1).astype(np.uint8)
+    painted[0, 0, 0] = painted[-1, -1, -1] = 1
+    core = segment_ids(segmentation)["core"]
+    slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentation, core, reference)
+    assert np.array_equal(mask(segmentation, "core", reference), painted == 1)
+    assert np.array_equal(mask(segmentation, "edema", reference), first == 2)
+
+
+def test_a_saved_segmentation_is_read_back_the_same(volume, put, tmp_path):
+    import slicer
+
+    reference, first = volume(affine=LPS), some_labels()
+    segmentation = put(first, reference)
+    assert slicer.util.saveNode(segmentation, str(tmp_path / "s.seg.nrrd"))
+    back = slicer.util.loadSegmentation(str(tmp_path / "s.seg.nrrd"))
+    for name, value in {"core": 1, "edema": 2, "rim": 4}.items():
+        assert np.array_equal(mask(back, name, reference), first == value)
+        assert tag(segment(back, name), "TerminologyEntry") == tag(segment(segmentation, name), "TerminologyEntry")
+
+
+def test_a_segmentation_under_a_transform_takes_labels_at_their_place(volume, put, scene):
+    import vtk
+
+    reference, first = volume(), some_labels()
+    segmentation = put(first, reference)
+    transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    shift = vtk.vtkMatrix4x4()
+    shift.SetElement(0, 3, 25.0)
+    transform.SetMatrixTransformToParent(shift)
+    segmentation.SetAndObserveTransformNodeID(transform.GetID())
+    second = np.roll(first, 1, axis=0)
+    put(second, reference, segmentation)
+    assert np.array_equal(mask(segmentation, "core", reference), second == 1)
+
+
 @pytest.mark.parametrize("how", ["locked", "completed"])
 def test_a_locked_segment_is_never_overwritten(volume, put, how):
     import slicer
@@ -221,7 +261,10 @@ def test_a_segmentation_of_surfaces_is_refused(volume, put, scene):
         put(some_labels(), volume(), surfaces)
 
 
-def test_undo_takes_all_labels_back_in_one_step(volume, put, monkeypatch):
+@pytest.mark.parametrize("whose", ["ours", "Segment Editor"])
+def test_undo_takes_all_labels_back_in_one_step(volume, put, monkeypatch, whose):
+    from types import SimpleNamespace
+
     import slicer
 
     from MedSegEffNetPanel.bridge import undo
@@ -238,10 +281,14 @@ def test_undo_takes_all_labels_back_in_one_step(volume, put, monkeypatch):
         def saveStateForUndo(self):
             history.SaveState()
 
-    monkeypatch.setattr(undo, "editors", [Editor()])
+    if whose == "ours":
+        monkeypatch.setattr(undo, "editors", [Editor()])
+    else:
+        monkeypatch.setattr(slicer.modules, "SegmentEditorWidget", SimpleNamespace(editor=Editor()), raising=False)
     second = np.roll(first, 2, axis=1)
     put(second, reference, segmentation)
     assert np.array_equal(mask(segmentation, "core", reference), second == 1)
+    assert history.GetNumberOfStates() == 1
     history.RestorePreviousState()
     for name, value in {"core": 1, "edema": 2}.items():
         assert np.array_equal(mask(segmentation, name, reference), first == value)
@@ -302,6 +349,20 @@ def test_surfaces_are_shown_and_renewed_with_the_segments(volume, put, wait_unti
     assert top() == pytest.approx(24.5, abs=1.0)
     bridge.show_3d(segmentation, False)
     assert segment(segmentation, "core").GetRepresentation("Closed surface") is None
+
+
+def test_surfaces_that_are_not_wanted_any_more_stay_away(volume, put, wait_until, scene):
+    from MedSegEffNetPanel import bridge
+
+    labels = np.ones((30, 30, 30), np.uint8)
+    one, two = (put(labels, volume(shape=(30, 30, 30))) for _ in range(2))
+    for segmentation in (one, two):
+        bridge.show_3d(segmentation, True)
+    bridge.show_3d(one, False)
+    scene.RemoveNode(two)
+    wait_until(lambda: False, 0.3)
+    for segmentation in (one, two):
+        assert segment(segmentation, "core").GetRepresentation("Closed surface") is None
 
 
 def test_contours_are_outlines_without_areas(volume, put):

@@ -12,16 +12,22 @@ from MedSegEffNetPanel import steps
 _MASKS, _SURFACES = "Binary labelmap", "Closed surface"
 
 
+_under_way: dict[str, steps.Steps] = {}  # by the segmentation's id
+
+
 def show_3d(segmentation: Any, on: bool) -> None:
     """Show the surfaces in the 3D views, or not; surfaces that are not shown are not kept, as each edit renews them.
 
     They are made in the background, a segment a step. VTK makes a surface in one go: that of a segment of 270,000
-    voxels takes 0.2 s with Slicer's usual smoothing, which is longer than the window should wait.
+    voxels takes 0.15 s with Slicer's usual smoothing, so the window stands still for that long.
     """
-    if not on:
+    before = _under_way.pop(segmentation.GetID(), None)
+    if before is not None:
+        before.cancel()
+    if on:
+        _under_way[segmentation.GetID()] = steps.run(made(segmentation), done=lambda nothing: None, failed=_failed)
+    else:
         remove(segmentation)
-        return
-    steps.run(made(segmentation), done=lambda nothing: None, failed=_failed)
 
 
 def _failed(error: Exception) -> None:
@@ -43,6 +49,8 @@ def made(segmentation: Any) -> Generator[None, None, None]:
         if segment is not None and segment.GetRepresentation(_SURFACES) is None:
             found[segment_id] = _surface(segments, segment_id), segment.GetRepresentation(_MASKS)
         yield
+    if segmentation.GetScene() is None:  # removed meanwhile
+        return
     for segment_id, (surface, mask) in found.items():
         segment = segments.GetSegment(segment_id)
         if surface is not None and segment is not None and segment.GetRepresentation(_MASKS) is mask:

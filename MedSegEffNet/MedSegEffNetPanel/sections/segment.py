@@ -165,6 +165,7 @@ class PanelSection(Section):
         self.run = SegmentRun(self.panel, self._request(), self.models.entry)
         self.run.changed.connect(self._on_run_changed)
         self.run.start()
+        self.refresh()
 
     def _request(self) -> Request:
         sources = self.inputs.sources()

@@ -130,7 +130,6 @@ class SegmentRun:
         if job.state is JobState.FINISHED:
             self._begin_import()
         elif job.error is not None:
-            self.report = job.error.report
             self._end(" ".join(filter(None, (job.error.found, job.error.hint))))
         elif job.state.over:
             self._end(_("Stopped; the scene is as it was."))
@@ -188,6 +187,8 @@ class SegmentRun:
     def _end(self, text: str) -> None:
         self._phase = Phase.OVER
         self.text, self.fraction, self.seconds_left = text, None, None
+        if self._job is not None:
+            self.report = "\n".join(filter(None, (self._job.report(), self.report)))
         self.changed.emit(self)
         if self._job is None or not self._job.alive:
             self._discard_inputs()

@@ -39,7 +39,7 @@ class CoreIOManager:
         if kind == "VolumeFile":
             as_labels = int(bool(properties.get("labelmap")))
             logic = slicer.app.applicationLogic().GetModuleLogic("Volumes")
-            node = logic.AddArchetypeVolume(str(path), scene.GenerateUniqueName(name), as_labels)
+            node = logic.AddArchetypeVolume(str(path), name, as_labels)  # makes the name unique
         else:
             node = self._read(kind, path, name, scene)
         if node is None:

@@ -17,23 +17,26 @@ class LoopWatch:
     Attributes
     ----------
     longest : seconds.
+    longest_work : seconds that the thread itself computed meanwhile. It stays small when other processes have the
+        processor, but does not see a wait; on a busy machine look at both.
     """
 
     def __init__(self) -> None:
-        self.longest = 0.0
-        self._last = 0.0
+        self.longest = self.longest_work = 0.0
+        self._last = self._worked = 0.0
         self._timer = QtCore.QTimer()
         self._timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
         self._timer.setInterval(_TICK)
         self._timer.timeout.connect(self._tick)
 
     def _tick(self) -> None:
-        now = time.perf_counter()
+        now, worked = time.perf_counter(), time.thread_time()
         self.longest = max(self.longest, now - self._last)
-        self._last = now
+        self.longest_work = max(self.longest_work, worked - self._worked)
+        self._last, self._worked = now, worked
 
     def __enter__(self) -> LoopWatch:
-        self._last = time.perf_counter()
+        self._last, self._worked = time.perf_counter(), time.thread_time()
         self._timer.start()
         return self
 

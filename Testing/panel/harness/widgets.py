@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from typing import Any
+from typing import Any, ClassVar
 
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 from harness import contract
-from harness.generated import all_classes, behaves, generated
+from harness.generated import behaves, class_of, generated
 
 _BAR = 24  # height of a collapsible button's bar in pixels
 
@@ -39,9 +39,15 @@ class ctkCollapsibleButton(generated("ctkCollapsibleButton")):  # type: ignore[m
             self.contentsCollapsed.emit(on)
 
     def _show_inside(self) -> None:
+        opened = not self.__dict__.get("_collapsed", False)
         for child in self.children():
             if isinstance(child, QtWidgets.QWidget):
-                child.setVisible(not self.__dict__.get("_collapsed", False))
+                child.setVisible(opened)
+        constraint = QtWidgets.QLayout.SizeConstraint
+        if self.layout() is not None:
+            self.layout().setSizeConstraint(constraint.SetDefaultConstraint if opened else constraint.SetNoConstraint)
+        self.setMinimumHeight(0 if opened else _BAR)
+        self.setMaximumHeight(16777215 if opened else _BAR)
         self.updateGeometry()
 
     def childEvent(self, event: QtCore.QChildEvent) -> None:
@@ -79,9 +85,10 @@ class ctkCollapsibleButton(generated("ctkCollapsibleButton")):  # type: ignore[m
         painter = QtWidgets.QStylePainter(self)
         option = QtWidgets.QStyleOptionButton()
         option.initFrom(self)
-        option.text = ("▸ " if self.__dict__.get("_collapsed", False) else "▾ ") + self.text()
         option.rect = QtCore.QRect(0, 0, self.width(), _BAR)
         painter.drawControl(QtWidgets.QStyle.ControlElement.CE_PushButton, option)
+        arrow = "▸ " if self.__dict__.get("_collapsed", False) else "▾ "
+        painter.drawText(option.rect.adjusted(8, 0, 0, 0), QtCore.Qt.AlignmentFlag.AlignVCenter, arrow + self.text())
 
 
 class _ArrowStyle(QtWidgets.QProxyStyle):
@@ -185,11 +192,7 @@ class ctkPathLineEdit(generated("ctkPathLineEdit")):  # type: ignore[misc]
 class QUiLoader(QtUiTools.QUiLoader):
     """Loads a .ui file, and connects what it connects with signals that carry a node or the scene."""
 
-    def __init__(self, parent: Any = None) -> None:
-        super().__init__(parent)
-        for kind in all_classes().values():
-            if issubclass(kind, QtWidgets.QWidget):
-                self.registerCustomWidget(kind)
+    _registered: ClassVar[set[str]] = set()
 
     def load(self, device: QtCore.QFile, parent: Any = None) -> QtWidgets.QWidget:
         """The widget in a file.
@@ -202,6 +205,7 @@ class QUiLoader(QtUiTools.QUiLoader):
         root = ET.parse(device.fileName()).getroot()
         device.close()
         check_properties(root)
+        self._register({widget.get("class", "") for widget in root.iter("widget")})
         ours = [one for one in root.iter("connection") if "vtk" in one.findtext("signal", "")]
         for part in root.iter("connections"):
             for connection in ours:
@@ -218,6 +222,12 @@ class QUiLoader(QtUiTools.QUiLoader):
             source = getattr(named[sender], signal.partition("(")[0])
             source.connect(getattr(named[receiver], slot.partition("(")[0]))
         return widget
+
+    def _register(self, kinds: set[str]) -> None:
+        for kind in sorted(kinds - self._registered):
+            if contract.has_class(kind):
+                self.registerCustomWidget(class_of(kind))
+                self._registered.add(kind)
 
 
 def check_properties(root: ET.Element) -> None:
