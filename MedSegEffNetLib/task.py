@@ -106,6 +106,22 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Ensemble:
+    """How the networks of a task with one network a channel vote.
+
+    Parameters
+    ----------
+    name : key used on the command line, e.g. ``first``.
+    title : what it does, in words.
+    votes : region → channels whose networks' probabilities are averaged.
+    """
+
+    name: str
+    title: str
+    votes: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class Citation:
     """Where a task comes from."""
 
@@ -130,6 +146,8 @@ class SegmentationTask:
     recipe : the training's settings (keys of :class:`MedSegEffNetLib.training.config.Recipe`).
     network_recipes : network key → settings that replace those of ``recipe`` for that network.
     metrics : names in :mod:`MedSegEffNetLib.metrics`, in the order of the tables.
+    ensembles : a task that has some is learnt by one network a channel, and any one of its channels will do; the first
+        ensemble is the default.
     default_model : the shipped model that the task's id stands for on the command line; empty: none is shipped yet.
     """
 
@@ -146,6 +164,7 @@ class SegmentationTask:
     metrics: tuple[str, ...]
     citations: tuple[Citation, ...]
     network_recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ensembles: tuple[Ensemble, ...] = ()
     activation: Literal["sigmoid", "softmax"] = "sigmoid"
     nested: bool = True
     default_model: str = ""
@@ -162,8 +181,12 @@ class SegmentationTask:
             unknown -= set(values)
             if unknown:
                 raise ValueError(f"task {self.id}: region {region.name} names unknown labels {sorted(unknown)}")
-        if not any(channel.required for channel in self.channels):
-            raise ValueError(f"task {self.id}: no channel is required")
+        if any(channel.required for channel in self.channels) == bool(self.ensembles):
+            raise ValueError(f"task {self.id}: a channel must be required, or none where each has its own network")
+        known = {region.name for region in self.regions}, {channel.name for channel in self.channels}
+        for ensemble in self.ensembles:
+            if set(ensemble.votes) != known[0] or not set().union(*ensemble.votes.values()) <= known[1]:
+                raise ValueError(f"task {self.id}: ensemble {ensemble.name} does not fit the regions and channels")
 
     def channel(self, name: str) -> Channel:
         """The channel called ``name`` or known under it as an alias; an :class:`InputError` lists those there are."""

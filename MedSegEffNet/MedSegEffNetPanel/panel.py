@@ -47,6 +47,7 @@ class Panel:
         bar.text = kind.label()
         bar.objectName = f"{kind.__module__.rpartition('.')[2]}Bar"
         inside = qt.QVBoxLayout(bar)
+        inside.setContentsMargins(0, 0, 0, 0)  # the section has its own
         inside.addWidget(section.widget)
         bar.collapsed = not kind.opened
         layout.addWidget(bar)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -41,12 +42,13 @@ def channel_of(name: str, description: str, channels: Sequence[Channel]) -> str 
     Words that stand for a channel or for contrast agent must together be one spelling of a channel, in any order and
     with other words between: ``AX T1 FS POST`` has those of ``t1 post``, never of ``t1`` alone; ``T1 FLAIR`` has none.
     """
-    texts = [_tokens(text, channels) for text in (name.split(RESAMPLED)[0], description)]
-    found = {_spelled(tokens, channels) for tokens in texts if tokens}
+    texts = [_tokens(text, tuple(channels)) for text in (name.split(RESAMPLED)[0], description)]
+    found = {_spelled(tokens, tuple(channels)) for tokens in texts if tokens}
     return found.pop() if len(found) == 1 else None
 
 
-def _tokens(text: str, channels: Sequence[Channel]) -> frozenset[str]:
+@functools.lru_cache(maxsize=4096)
+def _tokens(text: str, channels: tuple[Channel, ...]) -> frozenset[str]:
     """Names of the channels in a text, with :data:`_GIVEN` for contrast agent and :data:`_DOUBT` where it is unclear."""
     text = text.replace("_", " ")
     for pattern, meaning in _SIGNS:
@@ -69,11 +71,13 @@ def _tokens(text: str, channels: Sequence[Channel]) -> frozenset[str]:
     return frozenset(tokens)
 
 
+@functools.lru_cache(maxsize=256)
 def _spellings(channel: Channel) -> list[list[str]]:
     return [words(Path(spelling)) for spelling in (channel.name, *channel.aliases)]
 
 
-def _single_words(channels: Sequence[Channel]) -> dict[str, str]:
+@functools.lru_cache(maxsize=64)
+def _single_words(channels: tuple[Channel, ...]) -> dict[str, str]:
     """The channel's name by each word that is a spelling of its own."""
     named = [(channel.name, spelling) for channel in channels for spelling in _spellings(channel)]
     return {spelling[0]: name for name, spelling in named if len(spelling) == 1}
@@ -83,16 +87,22 @@ def _holds(parts: list[str], spelling: list[str]) -> bool:
     return any(parts[index : index + len(spelling)] == spelling for index in range(len(parts)))
 
 
-def _spelled(tokens: frozenset[str], channels: Sequence[Channel]) -> str | None:
+def _spelled(tokens: frozenset[str], channels: tuple[Channel, ...]) -> str | None:
     """The channel of which ``tokens`` are a spelling; None: of none or of two."""
-    found = set()
+    found = {name for name, spelled in _all_spelled(channels).items() if tokens in spelled}
+    return found.pop() if len(found) == 1 else None
+
+
+@functools.lru_cache(maxsize=64)
+def _all_spelled(channels: tuple[Channel, ...]) -> dict[str, set[frozenset[str]]]:
+    """The spellings of each channel as tokens."""
+    known = {}
     for channel in channels:
         spelled = {frozenset({channel.name}), *(_tokens(spelling, channels) for spelling in channel.aliases)}
         if any(_GIVEN in spelling for spelling in spelled):
             spelled.add(frozenset({channel.name, _GIVEN}))
-        if tokens in spelled:
-            found.add(channel.name)
-    return found.pop() if len(found) == 1 else None
+        known[channel.name] = spelled
+    return known
 
 
 def of_two_patients(names: Iterable[str], channels: Sequence[Channel]) -> bool:
@@ -100,7 +110,7 @@ def of_two_patients(names: Iterable[str], channels: Sequence[Channel]) -> bool:
 
     Numbers that tell how an image was made do not count: ``4mm``, ``p2``, the series number in front.
     """
-    ignored = _single_words(channels).keys() | _CONTRAST | _NATIVE
+    ignored = _single_words(tuple(channels)).keys() | _CONTRAST | _NATIVE
     numbers: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for name in names:
         parts = words(Path(re.sub(_SERIES_NUMBER, "", name.split(RESAMPLED)[0])))

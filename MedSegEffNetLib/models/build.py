@@ -35,7 +35,7 @@ class FinishedTraining:
     Parameters
     ----------
     network, arguments : key and arguments of the network, channels included.
-    state_dict : its weights.
+    weights : state dict by the network's key: ``network`` for one that sees all channels, else the channel's name.
     context : neighboring slices on either side.
     preprocessing : steps with learnt statistics.
     provenance : what the model was trained on, and how.
@@ -45,7 +45,7 @@ class FinishedTraining:
     task: SegmentationTask
     network: str
     arguments: Mapping[str, Any]
-    state_dict: Mapping[str, Tensor]
+    weights: Mapping[str, Mapping[str, Tensor]]
     context: int
     preprocessing: tuple[Step, ...]
     provenance: Mapping[str, Any]
@@ -69,8 +69,8 @@ def build_bundle(folder: Path, training: FinishedTraining) -> Path:
         (temporary / "models").mkdir(parents=True)
         (temporary / "configs").mkdir()
         (temporary / "docs").mkdir()
-        network = _save_weights(temporary, training)
-        info = _info(training, int(network.divisor), has_ir=(temporary / "models" / "network.xml").is_file())
+        networks = [_save_weights(temporary, training, key) for key in training.weights]
+        info = _info(training, networks)
         _write_json(temporary / CONFIG, _inference_config(training))
         (temporary / LICENSE_NAME).write_text(LICENSE_TEXT, encoding="utf-8")
         (temporary / CARD).write_text(card.write_card(info, training.version, {}), encoding="utf-8")
@@ -153,25 +153,37 @@ def average_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]
     }
 
 
-def _save_weights(folder: Path, training: FinishedTraining) -> Any:
+def _save_weights(folder: Path, training: FinishedTraining, key: str) -> dict[str, Any]:
+    """Write one network's files; returns what the metadata say of it."""
     import torch
 
     from MedSegEffNetLib import networks
 
     network = networks.build(training.network, training.arguments).eval()
-    halved = {key: value.half() if value.is_floating_point() else value for key, value in training.state_dict.items()}
-    torch.save(halved, folder / "models" / "network.pt")
+    weights = training.weights[key]
+    halved = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
+    files = {"weights": f"models/{key}.pt", "ir": f"models/{key}.xml"}
+    torch.save(halved, folder / files["weights"])
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in halved.items()})
     try:
         from MedSegEffNetLib.models.ir import save_ir
 
-        save_ir(network, int(training.arguments["in_channels"]), folder / "models" / "network.xml")
+        save_ir(network, int(training.arguments["in_channels"]), folder / files["ir"])
     except ImportError:
-        pass
-    return network
+        files["ir"] = ""
+    return {
+        "key": key,
+        "name": training.network,
+        "arguments": dict(training.arguments),
+        "channels": [key] if training.task.ensembles else [channel.name for channel in training.task.channels],
+        **files,
+        "context": training.context,
+        "divisor": int(network.divisor),
+        "depth": int(getattr(network, "depth", 0)),
+    }
 
 
-def _info(training: FinishedTraining, divisor: int, has_ir: bool) -> dict[str, Any]:
+def _info(training: FinishedTraining, networks: list[dict[str, Any]]) -> dict[str, Any]:
     task = training.task
     return {
         "schema": SCHEMA,
@@ -180,17 +192,14 @@ def _info(training: FinishedTraining, divisor: int, has_ir: bool) -> dict[str, A
         "title": task.title,
         "inputs": [asdict(channel) for channel in task.channels],
         "preprocessing": _steps(training.preprocessing),
-        "networks": [
+        "networks": networks,
+        "ensembles": [
             {
-                "key": "network",
-                "name": training.network,
-                "arguments": dict(training.arguments),
-                "channels": [channel.name for channel in task.channels],
-                "weights": "models/network.pt",
-                "ir": "models/network.xml" if has_ir else "",
-                "context": training.context,
-                "divisor": divisor,
+                "name": ensemble.name,
+                "title": ensemble.title,
+                "votes": {region: dict.fromkeys(keys, 1.0) for region, keys in ensemble.votes.items()},
             }
+            for ensemble in task.ensembles
         ],
         "regions": [asdict(region) for region in task.regions],
         "labels": [
@@ -240,20 +249,22 @@ def _metadata(training: FinishedTraining, info: dict[str, Any]) -> dict[str, Any
         "intended_use": "research only; not for clinical use",
         "references": [" ".join((citation.text, citation.url)).strip() for citation in task.citations],
         "network_data_format": {
-            "inputs": {"image": _data_format("image", inputs, [c.title for c in task.channels])},
-            "outputs": {"pred": _data_format("segmentation", outputs, [r.title for r in task.regions])},
+            "inputs": {"image": _data_format("image", info, inputs, [c.title for c in task.channels])},
+            "outputs": {"pred": _data_format("segmentation", info, outputs, [r.title for r in task.regions])},
         },
         "medsegeffnet_version": MedSegEffNetLib.__version__,
         OUR_KEY: info,
     }
 
 
-def _data_format(kind: str, channels: int, names: list[str]) -> dict[str, Any]:
+def _data_format(kind: str, info: Mapping[str, Any], channels: int, names: list[str]) -> dict[str, Any]:
+    network = info["networks"][0]
+    depth = [network["depth"]] if network["depth"] else []
     return {
         "type": "image",
         "format": kind,
         "num_channels": channels,
-        "spatial_shape": ["32*n", "32*n"],
+        "spatial_shape": [*depth, f"{network['divisor']}*n", f"{network['divisor']}*n"],
         "dtype": "float32",
         "value_range": [],
         "is_patch_data": False,
@@ -271,7 +282,7 @@ def _inference_config(training: FinishedTraining) -> dict[str, Any]:
             "name": training.network,
             "arguments": dict(training.arguments),
         },
-        "weights": "$@bundle_root + '/models/network.pt'",
+        "weights": f"$@bundle_root + '/models/{next(iter(training.weights))}.pt'",
     }
 
 

@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 
 
 def save_ir(network: nn.Module, in_channels: int, path: Path) -> None:
-    """Write ``network`` as ``path`` (.xml) and .bin in float16, for any batch size, height and width."""
+    """Write ``network`` as ``path`` (.xml) and .bin in float16, for any batch size, height and width.
+
+    The depth of one that works on volumes is fixed: it is what the network sees at once.
+    """
     import openvino as ov
     import torch
 
     size = 2 * int(network.divisor)  # type: ignore[arg-type]
     network = network.eval()
+    depth = [int(network.depth)] if hasattr(network, "depth") else []  # type: ignore[arg-type]
     with torch.inference_mode():
-        model = ov.convert_model(network, example_input=torch.zeros(1, in_channels, size, size))
-    model.reshape([-1, in_channels, -1, -1])
+        model = ov.convert_model(network, example_input=torch.zeros(1, in_channels, *depth, size, size))
+    model.reshape([-1, in_channels, *depth, -1, -1])
     path.parent.mkdir(parents=True, exist_ok=True)
     ov.save_model(model, path, compress_to_fp16=True)
 

@@ -68,9 +68,10 @@ class Trainer:
     history: History = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.network.to(self.device, memory_format=torch.channels_last)
+        in_3d = getattr(self.network, "dimensions", 2) == 3
+        self._layout = torch.preserve_format if in_3d else torch.channels_last
+        self.network.to(self.device, memory_format=self._layout)
         if self.feed is None:
-            in_3d = getattr(self.network, "dimensions", 2) == 3
             self.feed = VolumeFeed(self.recipe) if in_3d else SliceFeed(self.recipe, self.channels)
         self.optimizer = _optimizer(self.network, self.recipe)
         self.average = copy.deepcopy(self.network).eval() if self.recipe.ema else self.network
@@ -214,8 +215,7 @@ class Trainer:
         return -(-length // divisor) * divisor
 
     def _on_device(self, images: Tensor) -> Tensor:
-        flat = images.ndim == 4
-        return images.to(self.device, memory_format=torch.channels_last if flat else torch.preserve_format)
+        return images.to(self.device, memory_format=self._layout)
 
     @property
     def _feed(self) -> Feed:

@@ -18,6 +18,7 @@ ALLOWED = {
     "dataset.channels",
     "errors",
     "formats",
+    "image",
     "job",
     "models.bundle",
     "models.registry",

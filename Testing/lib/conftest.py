@@ -20,7 +20,7 @@ def tiny_training(**changes):
         "task": get_segmentation_task("tumor-slices"),
         "network": "unet_2d",
         "arguments": arguments,
-        "state_dict": networks.build("unet_2d", arguments).state_dict(),
+        "weights": {"network": networks.build("unet_2d", arguments).state_dict()},
         "context": 1,
         "preprocessing": (Step("reorient", {"axes": "LPS"}), Step("resize", {"size": [48, 48]}), Step("zscore")),
         "provenance": {"data": {"folder": "nowhere", "cases": {"train": ["a"], "val": ["b"]}}},

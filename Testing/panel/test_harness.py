@@ -185,6 +185,20 @@ def test_a_selector_without_none_takes_the_first_node(scene, selector):
     assert selector.currentNode() is None
 
 
+def test_a_selector_that_is_deleted_with_its_parent_lets_go_of_the_scene(scene, selector):
+    import qt
+
+    from harness import failures
+
+    failures.take()
+    parent = qt.QWidget()
+    selector.setParent(parent)
+    parent.deleteLater()
+    qt.QApplication.sendPostedEvents(None, qt.QEvent.DeferredDelete)
+    scene.AddNewNodeByClass(VOLUME, "late").SetName("later")
+    assert failures.take() == []
+
+
 def test_a_selector_that_is_blocked_tells_nothing(scene, selector):
     told = []
     selector.currentNodeChanged.connect(told.append)

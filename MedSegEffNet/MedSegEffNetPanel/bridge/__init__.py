@@ -8,7 +8,7 @@ from MedSegEffNetPanel.bridge.label_maps import LabelMap, load_label_map
 from MedSegEffNetPanel.bridge.overlays import overlay, remove_overlay
 from MedSegEffNetPanel.bridge.segment_sequences import put_segment_sequence
 from MedSegEffNetPanel.bridge.segments import LOCKED, is_locked, put_segments, segment_volumes
-from MedSegEffNetPanel.bridge.sequences import sequence_item, sequence_length, sequence_of
+from MedSegEffNetPanel.bridge.sequences import sequence_item, sequence_length, sequence_of, shown_item
 from MedSegEffNetPanel.bridge.surfaces import show_3d, show_contours
 from MedSegEffNetPanel.bridge.volumes import OVERLAY, candidates, components, export_volume, facts
 
@@ -33,4 +33,5 @@ __all__ = [
     "sequence_of",
     "show_3d",
     "show_contours",
+    "shown_item",
 ]

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from slicer.i18n import tr as _
 
+from MedSegEffNetLib import image as images
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.formats import nifti
 from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.grid import Grid
 
@@ -31,7 +31,7 @@ class LabelMap:
 
 
 def load_label_map(path: Path) -> Generator[None, None, LabelMap]:
-    """Read a label map from NIfTI (``.nii``, ``.nii.gz``), in a thread.
+    """Read a label map from a file of the library's formats, in a thread.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def load_label_map(path: Path) -> Generator[None, None, LabelMap]:
 
 
 def _read(path: Path) -> LabelMap:
-    image = nifti.read(path)
+    image = images.read(path)
     array = image.array.T  # (K, J, I)
     if array.ndim != 3 or array.dtype.kind not in "ui" or array.min() < 0 or array.max() > 255:
         raise InputError(

@@ -34,6 +34,12 @@ def sequence_of(node: Any) -> Any:
     return browser.GetSequenceNode(node)
 
 
+def shown_item(sequence: Any) -> Any:
+    """The node of the scene that shows an item of ``sequence`` now; None: no browser shows it."""
+    browser = browser_of(sequence)
+    return browser.GetProxyNode(sequence) if browser is not None else None
+
+
 def sequence_length(node: Any) -> int:
     """How many items the sequence of ``node`` has; 0 if there is none."""
     sequence = sequence_of(node)

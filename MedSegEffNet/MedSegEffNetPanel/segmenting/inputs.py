@@ -28,6 +28,7 @@ class Inputs:
         self._states: dict[str, matching.ChannelState] = {}
         self._observers: list[int] = []
         self._resampling: Any = None
+        self._known: set[str] = set()  # volumes that were there at the last look
         self._settle = qt.QTimer()
         self._settle.setSingleShot(True)
         self._settle.setInterval(_SETTLE)
@@ -94,12 +95,23 @@ class Inputs:
         self.table.enable(on and self._resampling is None)
 
     def _fill_empty(self) -> None:
-        nodes = self.table.nodes()
-        if self.channels and not any(nodes.values()):
-            found = matching.fill_channels(bridge.candidates(), self.channels)
-            for name, node_id in found.items():
+        """Choose all channels, if none is chosen."""
+        candidates = bridge.candidates()
+        self._known = {candidate.id for candidate in candidates}
+        if self.channels and not any(self.table.nodes().values()):
+            for name, node_id in matching.fill_channels(candidates, self.channels).items():
                 self._choose(name, slicer.mrmlScene.GetNodeByID(node_id))
         self._show_states()
+
+    def _fill_new(self) -> None:
+        """Choose volumes that have arrived for channels that are empty; a channel that the user emptied stays so."""
+        candidates = bridge.candidates()
+        new = {candidate.id for candidate in candidates} - self._known
+        found = matching.fill_channels(candidates, self.channels) if new else {}
+        chosen = {name: node.GetID() for name, node in self.table.nodes().items() if node is not None}
+        if all(found.get(name, node_id) == node_id for name, node_id in chosen.items()):
+            for name in [name for name, node_id in found.items() if node_id in new and name not in chosen]:
+                self._choose(name, slicer.mrmlScene.GetNodeByID(found[name]))
 
     def _choose(self, name: str, node: Any) -> None:
         self.table.choose(name, node)
@@ -123,6 +135,7 @@ class Inputs:
         self._settle.start()
 
     def _on_settled(self) -> None:
+        self._fill_new()
         self._fill_empty()
 
     def _on_resample(self, name: str) -> None:

@@ -57,6 +57,7 @@ class ResultView:
             for column, item in enumerate(self._items(label, result)):
                 table.setItem(number, column, item)
         table.resizeColumnToContents(1)
+        _fit_height(table)
         self._ui.uncertaintyButton.enabled = result.uncertainty is not None
         self._ui.reportButton.enabled = result.report is not None
         self._ui.resultFrame.visible = True
@@ -107,6 +108,12 @@ class ResultView:
     def _on_report(self) -> None:
         if self._result and self._result.report:
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._result.report)))
+
+
+def _fit_height(table: Any) -> None:
+    """As high as its rows, up to eight of them; then it scrolls."""
+    rows = sum(table.rowHeight(row) for row in range(min(8, table.rowCount)))
+    table.setFixedHeight(table.horizontalHeader().height + rows + 2 * table.frameWidth)
 
 
 def volume_text(volume: float | None) -> str:

@@ -155,7 +155,7 @@ class SegmentRun:
         segmentation = slicer.mrmlScene.GetNodeByID(request.output_id) if request.output_id else None
         previous = bridge.segment_volumes(segmentation) if segmentation else {}
         if request.frames:
-            segmentation = yield from bridge.put_segment_sequence(reference, maps, labels)
+            segmentation = bridge.shown_item((yield from bridge.put_segment_sequence(reference, maps, labels)))
         else:
             segmentation = yield from bridge.put_segments(segmentation, maps[0], reference, labels)
         return Result(

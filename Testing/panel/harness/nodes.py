@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import shiboken6
 import slicer
 from PySide6 import QtCore, QtWidgets
 
@@ -79,10 +81,17 @@ class qMRMLNodeComboBox(generated("qMRMLNodeComboBox")):  # type: ignore[misc]
         self._refresh()
 
     def _on_scene(self, caller: Any, event: str) -> None:
-        failures.call(self._refresh)
+        self._follow(self._refresh)
 
     def _on_renamed(self, caller: Any, event: str) -> None:
-        failures.call(self._rename)
+        self._follow(self._rename)
+
+    def _follow(self, change: Callable[[], None]) -> None:
+        """Do what the scene asks for, or let go of it where the widget was deleted with its parent."""
+        if shiboken6.isValid(self) and shiboken6.isValid(self._box):
+            failures.call(change)
+        else:
+            self._unobserve()
 
     def _unobserve(self) -> None:
         for target, observer in self._observed:
