@@ -33,8 +33,7 @@ class MedSegEffNet(ScriptedLoadableModule):
         parent.dependencies = ["Segmentations", "SubjectHierarchy", "Volumes"]
         parent.contributors = ["MedSegEffNet developers"]
         parent.helpText = _(
-            "Segments medical images with small, fast networks in the background. "
-            "Research only: not for clinical use."
+            "Segments medical images with small, fast networks in the background. Research only: not for clinical use."
         )
         parent.acknowledgementText = _(
             "Built on EfficientNet (Tan and Le, 2019), U-Net (Ronneberger et al., 2015), OpenVINO and PyTorch. "

@@ -89,6 +89,12 @@ def bounding_box(mask: np.ndarray, margin: Sequence[int] = (0, 0, 0)) -> Box:
     return (box[0], box[1], box[2])
 
 
+def stack_starts(slices: int, depth: int) -> list[int]:
+    """First slices of the fewest stacks of ``depth`` that cover ``slices``, evenly spread."""
+    count = max(1, -(-slices // depth))
+    return [round(number * (slices - depth) / max(1, count - 1)) for number in range(count)]
+
+
 def crop(volume: Volume, box: Box) -> tuple[Volume, Undo]:
     """Cut ``box`` out; the way back puts the maps into zeros of the old size."""
     affine = volume.affine.copy()

@@ -289,7 +289,7 @@ def test_tests_go_on_when_the_packages_for_drawing_cannot_be_had(run, drawing, c
 
 
 def test_nothing_is_installed_where_everything_for_drawing_is_there(run, drawing, monkeypatch):
-    monkeypatch.setattr(run, "missing_packages", lambda: [])
+    monkeypatch.setattr(run, "missing_packages", list)
     run.prepare_drawing()
     assert not drawing
 

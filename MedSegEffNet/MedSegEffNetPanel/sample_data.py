@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.i18n import tr as _
+
+from MedSegEffNetPanel import bridge, steps
 
 if TYPE_CHECKING:
     from MedSegEffNetPanel.jobs import PanelJob
@@ -30,8 +32,8 @@ def load(panel: Panel, done: Callable[[str], None]) -> None:
         if job.error is not None:
             done(f"{job.error.found} {job.error.hint}")
         elif job.result:
-            _load_files(job.result["images"].values())
-            done("")
+            files = [Path(path) for path in job.result["images"].values()]
+            steps.run(_load_in_steps(files), done=lambda nothing: done(""), failed=lambda error: done(str(error)))
 
     job.changed.connect(on_changed)
 
@@ -63,6 +65,11 @@ def make_and_load(source: Any = None) -> list[Any]:
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
         subprocess.run(words, env=dict(python.variables), check=True, capture_output=True, creationflags=flags)
         return _load_files(sorted(Path(folder).glob("*.nii.gz")))
+
+
+def _load_in_steps(files: list[Path]) -> Iterator[None]:
+    for path in files:
+        yield from bridge.load_volume(path)
 
 
 def _load_files(files: Any) -> list[Any]:

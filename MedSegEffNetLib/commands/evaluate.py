@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--engine", default="auto", help="auto, openvino or torch")
     parser.add_argument("--flips", action="store_true", help="average with the mirrored images' predictions")
+    parser.add_argument("--ensemble", default="", metavar="NAME", help="which networks vote, of a model of several")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     parser.add_argument("--run", type=Path, metavar="FOLDER", dest="folder", help="make it a job with events")
 
@@ -30,7 +31,9 @@ def run(arguments: argparse.Namespace) -> None:
     from MedSegEffNetLib.models.registry import find
     from MedSegEffNetLib.terminal import ProgressLine
 
-    options = Options(arguments.device, arguments.engine, arguments.flips, arguments.threads)
+    options = Options(
+        arguments.device, arguments.engine, arguments.flips, arguments.threads, ensemble=arguments.ensemble
+    )
     bundle = find(arguments.model)
     data, split, output = arguments.data, arguments.split, arguments.output
     for name in ("summary.json", "per_case.csv", "report.html"):

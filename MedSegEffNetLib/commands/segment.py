@@ -39,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--engine", default="auto", help="auto, openvino or torch")
     parser.add_argument("--flips", action="store_true", help="average with the mirrored image's prediction")
+    parser.add_argument(
+        "--ensemble", default="", metavar="NAME", help="which networks vote, of a model of several (`models show` lists them)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     parser.add_argument("--resample", action="store_true", help="bring channels of other grids onto the first one's")
     parser.add_argument("--run", type=Path, metavar="FOLDER", dest="folder", help="make it a job with events")
@@ -49,7 +52,14 @@ def run(arguments: argparse.Namespace) -> None:
     from MedSegEffNetLib.inference.options import Options
     from MedSegEffNetLib.models.registry import find
 
-    options = Options(arguments.device, arguments.engine, arguments.flips, arguments.threads, arguments.resample)
+    options = Options(
+        arguments.device,
+        arguments.engine,
+        arguments.flips,
+        arguments.threads,
+        arguments.resample,
+        arguments.ensemble,
+    )
     bundle = find(arguments.model)
     if arguments.batch is None:
         _run_one(arguments, bundle, options)
@@ -61,6 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _run_one(arguments: argparse.Namespace, bundle: Bundle, options: Any) -> None:
+    from MedSegEffNetLib.inference import ensemble
     from MedSegEffNetLib.inference.checks import check_images
     from MedSegEffNetLib.inference.predict import segment_case
     from MedSegEffNetLib.job import Job
@@ -73,6 +84,7 @@ def _run_one(arguments: argparse.Namespace, bundle: Bundle, options: Any) -> Non
     outputs.check(_inputs.files_read(paths.values(), bundle), arguments.folder)
     given = _inputs.read_inputs(paths, bundle, is_case=arguments.case is not None)
     images, warnings = check_images(given, bundle.channels, resampled=arguments.resample)
+    ensemble.choose(bundle, options.ensemble, images)
     outputs.check_fits(next(iter(images.values())))
     job = Job.open(arguments.folder, _request(arguments, paths, bundle))
     job.listeners.append(ProgressLine())

@@ -51,7 +51,8 @@ def check_images(
     reference = next(name for name in ordered if by_name[name].required or not any(c.required for c in channels))
     ordered, warnings = _onto_one_grid(ordered, reference, resampled)
     for channel in channels:
-        if channel.name not in ordered:
+        # Where none is required each has its own network: what that costs is told with the votes.
+        if channel.name not in ordered and any(other.required for other in channels):
             stand_in = f"{channel.substitute} stands in for it" if channel.substitute else "the model does without it"
             warnings.append(f"Channel {channel.name} is missing: {stand_in}; expect a less certain result.")
     warnings += _repeated(ordered)

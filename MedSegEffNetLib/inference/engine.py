@@ -18,7 +18,7 @@ class Engine(Protocol):
     """A network that is ready to run."""
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """``(N, C, H, W)`` float32 to logits ``(N, R, H, W)`` float32."""
+        """``(N, C, H, W)`` or ``(N, C, D, H, W)`` float32 to logits ``(N, R, …)`` float32."""
 
 
 def choose(options: Options, batch_size: int) -> Setup:
@@ -64,7 +64,7 @@ def ladder(setup: Setup) -> Iterator[Setup]:
         yield Setup(engine, "cpu", _cpu_precision() if engine == "openvino" else "bfloat16", 1)
 
 
-def open_engine(bundle: Bundle, network: int, setup: Setup, input_shape: tuple[int, int, int], threads: int) -> Engine:
+def open_engine(bundle: Bundle, network: int, setup: Setup, input_shape: tuple[int, ...], threads: int) -> Engine:
     """Load network number ``network`` of the model for inputs ``(setup.batch_size, *input_shape)``."""
     if setup.engine == "openvino":
         from MedSegEffNetLib.inference.openvino_engine import OpenVINOEngine

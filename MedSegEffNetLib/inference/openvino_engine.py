@@ -17,7 +17,7 @@ class OpenVINOEngine:
     """A network compiled for one input shape."""
 
     def __init__(
-        self, bundle: Bundle, network: int, setup: Setup, input_shape: tuple[int, int, int], threads: int
+        self, bundle: Bundle, network: int, setup: Setup, input_shape: tuple[int, ...], threads: int
     ) -> None:
         core = _core()
         model = core.read_model(_ir_of(bundle, network))
@@ -31,7 +31,7 @@ class OpenVINOEngine:
         self._request = core.compile_model(model, "CPU", settings).create_infer_request()
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """``(N, C, H, W)`` float32 to logits; N is the batch size of the setup."""
+        """``(N, C, …)`` float32 to logits; N is the batch size of the setup."""
         self._request.infer([np.ascontiguousarray(batch)], share_inputs=True)
         logits: np.ndarray = self._request.get_output_tensor(0).data
         return logits.astype(np.float32, copy=True)

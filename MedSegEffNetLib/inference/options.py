@@ -21,6 +21,7 @@ class Options:
     flips : average with the prediction of the mirrored image (twice the time).
     threads : CPU threads; None: as many as there are cores.
     resample : bring channels that lie on another grid onto the first one's, instead of refusing them.
+    ensemble : which networks vote, of a model that has several; empty: its default.
     """
 
     device: str = "auto"
@@ -28,6 +29,7 @@ class Options:
     flips: bool = False
     threads: int | None = None
     resample: bool = False
+    ensemble: str = ""
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:
@@ -50,4 +52,5 @@ class Setup:
     batch_size: int
 
     def __str__(self) -> str:
-        return f"{self.engine} on {self.device} in {self.precision}, {self.batch_size} slices at a time"
+        at_a_time = f", {self.batch_size} slices at a time" if self.batch_size > 1 else ""
+        return f"{self.engine} on {self.device} in {self.precision}{at_a_time}"

@@ -16,7 +16,9 @@ from MedSegEffNetLib.models.bundle import Bundle
 BATCH_SIZE = 4
 _BASE_MB = 180  # the interpreter with NumPy, SimpleITK and the engine
 _BYTES_A_PIXEL = 1600  # feature maps of a 2D network, measured as the largest of the shipped ones
+_BYTES_A_VOXEL = 130  # feature maps of a 3D network, measured likewise
 _SECONDS_A_MEGAPIXEL = 0.5  # for models that were not measured
+_SECONDS_A_MEGAVOXEL = 0.06
 
 
 @dataclass(frozen=True)
@@ -32,19 +34,27 @@ class Plan:
         return {"batch_size": self.batch_size, "megabytes": self.megabytes, "seconds": round(self.seconds, 1)}
 
 
-def estimate(bundle: Bundle, shape: Sequence[int], prepared: Sequence[int], flips: bool) -> Plan:
-    """The plan for volumes of ``shape`` (x, y, z) that enter the network with ``prepared`` voxels, before padding."""
-    divisor = int(bundle.info["networks"][0]["divisor"])
+def estimate(
+    bundle: Bundle, shape: Sequence[int], prepared: Sequence[int], flips: bool, channels: int, networks: int
+) -> Plan:
+    """The plan for volumes of ``shape`` (x, y, z) that enter the network with ``prepared`` voxels, before padding.
+
+    ``channels`` are prepared, and ``networks`` run, one after the other.
+    """
+    entry = bundle.info["networks"][0]
+    divisor, depth = int(entry["divisor"]), int(entry.get("depth", 0))
     voxels = shape[0] * shape[1] * shape[2]
     pixels = math.prod(-(-length // divisor) * divisor for length in prepared[:2])
-    slices = prepared[2]
-    channels, regions = len(bundle.info["inputs"]), len(bundle.info["regions"])
+    slices, regions = max(prepared[2], depth), len(bundle.info["regions"])
     # Images as read and as float32 twice, probabilities before and after the way back.
     arrays = voxels * (channels * (2 + 4 + 4) + regions * 8) + pixels * slices * (channels * 4 + regions * 4)
-    megabytes = _BASE_MB + (arrays + BATCH_SIZE * pixels * _BYTES_A_PIXEL) / 1e6
-    rate = float(bundle.info["measured"].get("seconds_per_megapixel", _SECONDS_A_MEGAPIXEL))
-    seconds = 0.5 + rate * pixels * slices / 1e6 * (2 if flips else 1)
-    return Plan(BATCH_SIZE, round(megabytes), seconds)
+    batch_size = 1 if depth else BATCH_SIZE
+    features = pixels * depth * _BYTES_A_VOXEL if depth else batch_size * pixels * _BYTES_A_PIXEL
+    megabytes = _BASE_MB + (arrays + features) / 1e6
+    usual = _SECONDS_A_MEGAVOXEL if depth else _SECONDS_A_MEGAPIXEL
+    rate = float(bundle.info["measured"].get("seconds_per_megapixel", usual))
+    seconds = 0.5 + rate * networks * pixels * slices / 1e6 * (2 if flips else 1)
+    return Plan(batch_size, round(megabytes), seconds)
 
 
 def refuse_if_too_large(plan: Plan) -> None:

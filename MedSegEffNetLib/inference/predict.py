@@ -12,12 +12,13 @@ import numpy as np
 from MedSegEffNetLib import postprocessing
 from MedSegEffNetLib.errors import OutOfMemory
 from MedSegEffNetLib.image import Image
-from MedSegEffNetLib.inference import engine, plan, slices
+from MedSegEffNetLib.inference import engine, ensemble, plan, slices, volumes
 from MedSegEffNetLib.inference.checks import check_images
 from MedSegEffNetLib.inference.options import Options, Setup
 from MedSegEffNetLib.job import Job
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.preprocessing import Pipeline, stack
+from MedSegEffNetLib.task import Channel
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Result:
     warnings : sentences for the user.
     measured : ``seconds`` in all and of the stages ``preparing``, ``network`` and ``finishing``; ``peak_mb`` of main
         memory (None: unknown); ``engine``, ``device`` and ``precision`` of the network, in words as ``setup``;
-        ``slices`` that it saw.
+        ``slices`` that it saw; ``networks`` that voted.
     """
 
     label_map: Image
@@ -73,21 +74,23 @@ def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job:
     clock = _Clock()
     checked, warnings = check_images(images, bundle.channels, resampled=options.resample)
     grid = next(iter(checked.values()))
+    votes = ensemble.choose(bundle, options.ensemble, checked)
+    channels = _channels_seen(bundle, votes, checked)
     pipeline = Pipeline.from_steps(bundle.preprocessing)
-    expected = plan.estimate(bundle, grid.shape, pipeline.prepared_shape(grid.shape, grid.affine), options.flips)
+    prepared = pipeline.prepared_shape(grid.shape, grid.affine)
+    expected = plan.estimate(bundle, grid.shape, prepared, options.flips, len(channels), len(votes.networks))
     job.emit("plan", **expected.as_mapping())
     plan.refuse_if_too_large(expected)
     job.progress("Preparing", 0, 1)
-    volume, undo = pipeline.apply(stack(checked, bundle.channels))
-    entry = bundle.info["networks"][0]
-    cutter = slices.SliceCutter(volume.array, entry["context"], entry["divisor"])
+    volume, undo = pipeline.apply(stack(checked, channels))
     clock.lap("preparing")
-    maps, setup = _run_network(bundle, cutter, options, expected.batch_size, job)
+    names = [channel.name for channel in channels]
+    maps, setup, seen = _run_networks(bundle, votes, volume.array, names, options, expected.batch_size, job)
     clock.lap("network")
     job.progress("Finishing", 0, 1)
     maps = undo(maps)
     label_map = grid.with_array(_label_map(maps, bundle, grid))
-    volumes = postprocessing.volumes_ml(label_map.array, bundle.labels, grid.spacing)
+    volumes_ml = postprocessing.volumes_ml(label_map.array, bundle.labels, grid.spacing)
     clock.lap("finishing")
     job.progress("Finishing", 1, 1)
     if bundle.info["activation"] == "softmax":
@@ -98,24 +101,71 @@ def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job:
         "peak_mb": plan.peak_megabytes(),
         **{name: getattr(setup, name) for name in ("engine", "device", "precision")},
         "setup": str(setup),
-        "slices": len(cutter.full),
+        "slices": seen,
+        "networks": list(votes.networks),
     }
-    return Result(label_map, maps, volumes, warnings, measured)
+    return Result(label_map, maps, volumes_ml, (*warnings, *votes.warnings), measured)
+
+
+def _channels_seen(bundle: Bundle, votes: ensemble.Votes, given: Mapping[str, Image]) -> list[Channel]:
+    """The channels to prepare: all of the model's, or those of the networks that vote where each has its own."""
+    if not bundle.info.get("ensembles"):
+        return list(bundle.channels)
+    wanted = {name for entry in bundle.info["networks"] if entry["key"] in votes.networks for name in entry["channels"]}
+    return [channel for channel in bundle.channels if channel.name in wanted and channel.name in given]
+
+
+def _run_networks(
+    bundle: Bundle,
+    votes: ensemble.Votes,
+    array: np.ndarray,
+    names: list[str],
+    options: Options,
+    batch_size: int,
+    job: Job,
+) -> tuple[np.ndarray, Setup, int]:
+    """Run every network that votes on its channels of ``array`` ``(C, X, Y, Z)``; returns the slices seen, too."""
+    ballot = ensemble.Ballot(votes, [region.name for region in bundle.regions])
+    setup = engine.choose(options, batch_size)
+    cutter: slices.SliceCutter | volumes.StackCutter | None = None
+    keys = [str(entry["key"]) for entry in bundle.info["networks"]]
+    for done, key in enumerate(votes.networks):
+        number = keys.index(key)
+        entry = bundle.info["networks"][number]
+        seen = array[[names.index(name) for name in entry["channels"]]] if len(keys) > 1 else array
+        if entry.get("depth"):
+            cutter = volumes.StackCutter(seen, entry["depth"], entry["divisor"])
+        else:
+            cutter = slices.SliceCutter(seen, entry["context"], entry["divisor"])
+        maps, setup = _run_network(bundle, number, cutter, options, setup, job, (done, len(votes.networks)))
+        ballot.add(key, maps)
+    if cutter is None:
+        raise RuntimeError("no network of the model votes")
+    return ballot.result(), setup, len(cutter.full)
 
 
 def _run_network(
-    bundle: Bundle, cutter: slices.SliceCutter, options: Options, batch_size: int, job: Job
+    bundle: Bundle,
+    number: int,
+    cutter: slices.SliceCutter | volumes.StackCutter,
+    options: Options,
+    start: Setup,
+    job: Job,
+    turn: tuple[int, int],
 ) -> tuple[np.ndarray, Setup]:
+    """Probabilities of one network, and the setup that did it; ``turn`` is which of how many networks it is."""
     threads = options.threads or engine.default_threads()
     exclusive = bundle.info["activation"] == "softmax"
 
     def progress(done: int, total: int) -> None:
-        job.progress("Network", done, total)
+        job.progress("Network", turn[0] * total + done, turn[1] * total)
         job.check_stop()
 
-    for setup in engine.ladder(engine.choose(options, batch_size)):
+    for setup in engine.ladder(start):
         try:
-            network = engine.open_engine(bundle, 0, setup, cutter.input_shape, threads)
+            network = engine.open_engine(bundle, number, setup, cutter.input_shape, threads)
+            if isinstance(cutter, volumes.StackCutter):
+                return volumes.predict(network, cutter, exclusive, options.flips, progress), setup
             return slices.predict(network, cutter, setup.batch_size, exclusive, options.flips, progress), setup
         except (MemoryError, RuntimeError) as error:
             if not engine.is_out_of_memory(error):

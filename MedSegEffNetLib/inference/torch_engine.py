@@ -24,12 +24,13 @@ class TorchEngine:
         torch.set_num_threads(threads)
         self._device = torch.device(setup.device)
         self._type = _TYPES[setup.precision]
-        self._module = module.eval().to(self._device, memory_format=torch.channels_last)
+        self._layout = torch.preserve_format if entry.get("depth") else torch.channels_last
+        self._module = module.eval().to(self._device, memory_format=self._layout)
 
     @torch.inference_mode()
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """``(N, C, H, W)`` float32 to logits."""
-        images = torch.from_numpy(batch).to(self._device, memory_format=torch.channels_last)
+        """``(N, C, …)`` float32 to logits."""
+        images = torch.from_numpy(batch).to(self._device, memory_format=self._layout)
         mixed = self._type is not torch.float32
         with torch.autocast(self._device.type, self._type) if mixed else contextlib.nullcontext():
             logits = self._module(images)

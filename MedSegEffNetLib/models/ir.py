@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,9 @@ def save_ir(network: nn.Module, in_channels: int, path: Path) -> None:
     size = 2 * int(network.divisor)  # type: ignore[arg-type]
     network = network.eval()
     depth = [int(network.depth)] if hasattr(network, "depth") else []  # type: ignore[arg-type]
-    with torch.inference_mode():
+    with torch.inference_mode(), warnings.catch_warnings():
+        # Sizes that the graph keeps as numbers are fixed ones: the depth, and no padding.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
         model = ov.convert_model(network, example_input=torch.zeros(1, in_channels, *depth, size, size))
     model.reshape([-1, in_channels, *depth, -1, -1])
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -63,8 +63,8 @@ class ResidualBlock(nn.Module):
     Parameters
     ----------
     channels : of input and output.
-    norm : one of :data:`NORMS`. With ``weight`` the block starts as the identity (SkipInit: De, Smith, NeurIPS 2020,
-        arXiv:2002.10444), which is what lets it do without a normalization.
+    norm : one of :data:`NORMS`. With ``weight`` the change starts at half its strength, which is learnt (after SkipInit:
+        De, Smith, NeurIPS 2020, arXiv:2002.10444, who start very deep networks at 0; here that only delays learning).
     checkpointing : compute the features again on the way back instead of keeping them (half the memory, a third more
         time).
     """
@@ -76,7 +76,7 @@ class ResidualBlock(nn.Module):
             convolution(channels, channels, (3, 3, 3), norm),
             convolution(channels, channels, (3, 3, 3), norm, relu=False),
         )
-        self.strength = nn.Parameter(torch.zeros(())) if norm == "weight" else None
+        self.strength = nn.Parameter(torch.tensor(0.5)) if norm == "weight" else None
 
     def forward(self, features: Tensor) -> Tensor:
         if self.checkpointing and self.training and torch.is_grad_enabled():

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from MedSegEffNetLib.geometry import stack_starts
 from MedSegEffNetLib.networks._efficientnet import EfficientNetEncoder
 from MedSegEffNetLib.networks._inter_slice import DepthShuffle, ResidualBlock, convolution
 from MedSegEffNetLib.networks._reconstruction import ReconstructionBranch
@@ -177,12 +178,6 @@ class EmbeddedEfficientNet3D(nn.Module):
         if self.branch is not None and self.training:
             self.auxiliary_loss = self.branch(levels[-1], volumes)
         return self.expand(features + self.decoder(levels), skips)  # type: ignore[no-any-return]
-
-
-def stack_starts(slices: int, depth: int) -> list[int]:
-    """First slices of the fewest stacks of ``depth`` that cover ``slices``, evenly spread."""
-    count = max(1, -(-slices // depth))
-    return [round(number * (slices - depth) / max(1, count - 1)) for number in range(count)]
 
 
 class _InterSliceEncoder(nn.Module):

@@ -28,7 +28,7 @@ ALLOWED = {
     "atomic": {"errors"},
     "task": {"errors", "tasks"},
     "tasks": {"errors", "task"},
-    "networks": {"errors"},
+    "networks": {"errors", "geometry"},
     "geometry": GROUND,
     "image": GROUND,
     "formats": GROUND,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 SPACING = (1.0, 1.0, 5.0)
+PATIENCE = 90  # s for one segmentation on a busy computer
 
 
 def add_volume(name, array, ijk_to_ras=None):
@@ -89,3 +90,20 @@ def write_case(folder: Path, channels=("t1", "flair", "t1ce")) -> Path:
     for channel in channels:
         write(folder / f"{folder.name}_{channel}.nii.gz", images[channel])
     return folder
+
+
+def count(scene, kind="vtkMRMLSegmentationNode"):
+    """How many nodes of a class the scene has."""
+    return scene.GetNumberOfNodesByClass(kind)
+
+
+def segmentations(scene):
+    """The segmentation nodes of the scene."""
+    return [scene.GetNthNodeByClass(n, "vtkMRMLSegmentationNode") for n in range(count(scene))]
+
+
+def is_running(run):
+    """Whether the process of a run is still there."""
+    from MedSegEffNetLib.job import running_process
+
+    return running_process(run.folder) is not None

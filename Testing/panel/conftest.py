@@ -124,3 +124,27 @@ def rendering(slicer_app):
 
     if not views.can_render():
         pytest.skip("no EGL or OSMesa: install libegl1 and libgl1-mesa-dri, or libosmesa6")
+
+
+@pytest.fixture
+def section(panel):
+    """The section Segment, with the shipped model for tumor slices chosen."""
+    section = panel.section("segment")
+    assert section.models.entry.name == "tumor-slices-efficientnet"
+    return section
+
+
+@pytest.fixture
+def apply(section, wait_until):
+    """A function that fills in the channels, clicks Apply and waits for the end; gives the run."""
+
+    from cases import PATIENCE
+
+    def apply():
+        section.inputs.fill()
+        assert section.ui.applyButton.enabled, section.ui.applyButton.toolTip
+        section.ui.applyButton.click()
+        assert wait_until(lambda: section.run.over, PATIENCE)
+        return section.run
+
+    return apply

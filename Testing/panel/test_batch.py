@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cases import write_case
 
 PATIENCE = 120  # s

@@ -69,6 +69,7 @@ def test_segmentations_of_all_time_points_follow_the_browser(shown, scene):
     assert [sequence.GetNthIndexValue(n) for n in range(3)] == ["0", "10", "20"]
     browser = scene.GetFirstNodeByName("browser")
     proxy = browser.GetProxyNode(sequence)
+    assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 1
     assert proxy.GetNodeReference(proxy.GetReferenceImageGeometryReferenceRole()) is shown
     for number in (2, 0, 1):
         browser.SetSelectedItemNumber(number)

@@ -10,7 +10,7 @@ from MedSegEffNetPanel.bridge.segment_sequences import put_segment_sequence
 from MedSegEffNetPanel.bridge.segments import LOCKED, is_locked, put_segments, segment_volumes
 from MedSegEffNetPanel.bridge.sequences import sequence_item, sequence_length, sequence_of, shown_item
 from MedSegEffNetPanel.bridge.surfaces import show_3d, show_contours
-from MedSegEffNetPanel.bridge.volumes import OVERLAY, candidates, components, export_volume, facts
+from MedSegEffNetPanel.bridge.volumes import OVERLAY, candidates, components, export_volume, facts, load_volume
 
 __all__ = [
     "LOCKED",
@@ -22,6 +22,7 @@ __all__ = [
     "facts",
     "is_locked",
     "load_label_map",
+    "load_volume",
     "overlay",
     "put_segment_sequence",
     "put_segments",

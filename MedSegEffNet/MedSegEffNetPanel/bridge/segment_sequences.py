@@ -15,7 +15,7 @@ from MedSegEffNetPanel.bridge.label_maps import LabelMap
 from MedSegEffNetPanel.bridge.segments import fill, place_of
 from MedSegEffNetPanel.bridge.sequences import browser_of, sequence_item, sequence_length, sequence_of
 from MedSegEffNetPanel.bridge.transforms import to_world
-from MedSegEffNetPanel.bridge.tree import new_node, put_beside
+from MedSegEffNetPanel.bridge.tree import put_beside
 from MedSegEffNetPanel.bridge.volumes import grid_of, picture
 
 
@@ -66,11 +66,10 @@ def _shown(made: Any, volumes: Any, reference: Any) -> Any:
     browser = browser_of(reference)
     if browser is None:
         return made
-    node = new_node("vtkMRMLSegmentationNode", _("{volume} segmentation").format(volume=reference.GetName()))
     browser.AddSynchronizedSequenceNode(made)
-    browser.AddProxyNode(node, made, False)
     slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
     shown = browser.GetProxyNode(made)
+    shown.SetName(slicer.mrmlScene.GenerateUniqueName(_("{volume} segmentation").format(volume=reference.GetName())))
     shown.CreateDefaultDisplayNodes()
     shown.SetNodeReferenceID(shown.GetReferenceImageGeometryReferenceRole(), reference.GetID())
     put_beside(shown, reference)

@@ -17,12 +17,14 @@ from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
 from MedSegEffNetLib import atomic
+from MedSegEffNetLib import image as images
 from MedSegEffNetLib.errors import InputError, MedSegEffNetError, Stopped
 from MedSegEffNetPanel import steps
+from MedSegEffNetPanel.bridge.images import new_image
 from MedSegEffNetPanel.bridge.resampling import resampled
 from MedSegEffNetPanel.bridge.sequences import sequence_item
-from MedSegEffNetPanel.bridge.transforms import array_of_matrix, to_world
-from MedSegEffNetPanel.bridge.tree import tree_item
+from MedSegEffNetPanel.bridge.transforms import array_of_matrix, matrix_of_array, to_world
+from MedSegEffNetPanel.bridge.tree import new_node, tree_item
 from MedSegEffNetPanel.grid import Grid
 from MedSegEffNetPanel.matching import Candidate
 
@@ -196,6 +198,28 @@ def export_volume(
         )
     yield from _written(node, seen.image, path, array, target)
     return notices
+
+
+def load_volume(path: Path) -> Generator[None, None, Any]:
+    """Load a gray image of the library's formats in short steps; gives a scalar volume node called like the file.
+
+    For images that were made here: the node does not know its file, as one that Slicer loads does.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or holds no gray image.
+    """
+    image = yield from steps.in_thread(images.read, path)
+    if image.array.ndim != 3:
+        raise InputError(_("{file} is a color image").format(file=path.name), expected=_("one number a voxel"))
+    data = yield from new_image(image.array.T)
+    node = new_node("vtkMRMLScalarVolumeNode", path.name.partition(".")[0])
+    node.SetIJKToRASMatrix(matrix_of_array(image.affine))
+    node.SetAndObserveImageData(data)
+    yield
+    node.CreateDefaultDisplayNodes()
+    return node
 
 
 def _written(node: Any, image: Any, path: Path, array: np.ndarray, target: Grid) -> Generator[None, None, None]:

@@ -84,7 +84,9 @@ class Inputs:
 
     def frames(self) -> int:
         """Time points of the sequence that a chosen volume shows; 0: none shows one."""
-        return max((bridge.sequence_length(node) for node in self.table.nodes().values() if node is not None), default=0)
+        return max(
+            (bridge.sequence_length(node) for node in self.table.nodes().values() if node is not None), default=0
+        )
 
     def reasons(self) -> list[str]:
         """Why these channels cannot be segmented; empty: they can."""
@@ -127,7 +129,9 @@ class Inputs:
 
     def _show_states(self) -> None:
         nodes = self.table.nodes()
-        self._states = matching.channel_states(self.channels, {name: bridge.facts(node) for name, node in nodes.items()})
+        self._states = matching.channel_states(
+            self.channels, {name: bridge.facts(node) for name, node in nodes.items()}
+        )
         self.table.show_states(self._states)
         self.changed.emit()
 

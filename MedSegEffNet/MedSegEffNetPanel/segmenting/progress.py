@@ -17,6 +17,7 @@ class ProgressView:
         self._ui = ui
         self._report = ""
         self._logged = 0
+        self._asks = False  # whether the message says what to do first
         ui.progressBar.visible = False
         ui.copyReportButton.enabled = False
         ui.copyReportButton.connect("clicked()", self._on_copy)
@@ -27,21 +28,25 @@ class ProgressView:
         bar.visible = not run.over
         bar.maximum = 0 if run.fraction is None else _STEPS  # 0: the bar only says that something moves
         bar.value = round((run.fraction or 0.0) * _STEPS)
-        self._ui.messageLabel.text = f"{run.text}{time_left(run.seconds_left)}"
+        self.show_message(f"{run.text}{time_left(run.seconds_left)}")
         self._show_log(run.log, run.logged)
         self._report = run.report
         self._ui.copyReportButton.enabled = bool(run.report)
 
     def show_message(self, text: str) -> None:
-        """Show a sentence."""
+        """Show a sentence, until there is another one."""
+        self._asks = False
         self._ui.messageLabel.text = text
 
     def show_reasons(self, reasons: list[str], installed: bool) -> None:
         """Show what is to be done first; with a link where something is to be installed."""
+        if not reasons and not self._asks:
+            return  # what the last run said stays
         text = "<br>".join(reasons)
         if not installed:
             text += f' <a href="environment">{_("Open Environment")}</a>'
-        self._ui.messageLabel.text = text
+        self.show_message(text)
+        self._asks = bool(reasons)
 
     def _show_log(self, log: list[str], logged: int) -> None:
         view = self._ui.logText

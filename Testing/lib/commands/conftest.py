@@ -25,7 +25,7 @@ def tiny_model(tmp_path_factory):
         task=get_task("tumor-slices"),
         network="unet_2d",
         arguments=arguments,
-        state_dict=networks.build("unet_2d", arguments).state_dict(),
+        weights={"network": networks.build("unet_2d", arguments).state_dict()},
         context=0,
         preprocessing=(Step("resize", {"size": [32, 32]}), Step("zscore")),
         provenance={"data": {"folder": "nowhere", "cases": {}}},

@@ -9,7 +9,14 @@ from MedSegEffNetLib.errors import InputError
 SMALL = {
     "unet_2d": {"channels": [4, 8, 16]},
     "efficientnet_unet_2d": {"variant": "lite0", "decoder_channels": [8, 8, 8, 8]},
+    "efficientnet_embedded_3d": {"variant": "lite0", "strides": [2, 2], "widths": [8, 16]},
 }
+
+
+def images_for(network: torch.nn.Module, channels: int) -> torch.Tensor:
+    """A small batch that the network takes, of volumes if it works in 3D."""
+    depth = [5] if getattr(network, "dimensions", 2) == 3 else []
+    return torch.randn(2, channels, *depth, network.divisor, 2 * network.divisor)
 
 
 def parameters_of(network: torch.nn.Module) -> int:
@@ -23,10 +30,9 @@ def test_the_networks_are_found_and_there_are_some():
 @pytest.mark.parametrize("name", networks.list_networks())
 def test_a_network_gives_logits_of_its_inputs_size(name):
     network = networks.build(name, {"in_channels": 9, "out_channels": 2, **SMALL.get(name, {})}).eval()
-    size = (network.divisor, 2 * network.divisor)
+    images = images_for(network, 9)
     with torch.inference_mode():
-        logits = network(torch.randn(2, 9, *size))
-    assert logits.shape == (2, 2, *size)
+        assert network(images).shape == (2, 2, *images.shape[2:])
 
 
 @pytest.mark.parametrize("name", networks.list_networks())
@@ -34,7 +40,7 @@ def test_a_network_that_is_built_twice_takes_its_own_weights(name):
     arguments = {"in_channels": 3, "out_channels": 1, **SMALL.get(name, {})}
     first, second = networks.build(name, arguments).eval(), networks.build(name, arguments).eval()
     second.load_state_dict(first.state_dict())
-    images = torch.randn(1, 3, 64, 64)
+    images = images_for(first, 3)
     with torch.inference_mode():
         assert torch.equal(first(images), second(images))
 

@@ -1,0 +1,117 @@
+"""Which networks of a model vote for which region, given the images that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.models.bundle import Bundle
+
+Weights = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Weights of networks by key, one mapping a region in the model's order; each sums to 1.
+
+    Parameters
+    ----------
+    by_region : region name → network key → weight.
+    warnings : what had to be done without, for the user.
+    """
+
+    by_region: Mapping[str, Weights]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Keys of all networks that have a vote."""
+        return tuple(dict.fromkeys(key for weights in self.by_region.values() for key in weights))
+
+
+def names(bundle: Bundle) -> list[str]:
+    """The ensembles of a model, its default first, then its single networks; a model of one network has neither."""
+    keys = [str(entry["key"]) for entry in bundle.info["networks"]]
+    return [*(str(entry["name"]) for entry in bundle.info.get("ensembles", [])), *keys] if len(keys) > 1 else keys
+
+
+def choose(bundle: Bundle, ensemble: str, given: Collection[str]) -> Votes:
+    """The votes of ``ensemble`` (empty: the model's default) among the networks whose channels are ``given``.
+
+    A region whose networks are all missing is left to all those that are there.
+
+    Raises
+    ------
+    InputError
+        The model has no such ensemble or network, or an image of the single network asked for is missing.
+    """
+    there = names(bundle)
+    if ensemble and ensemble not in there:
+        raise InputError(f"model {bundle.name} has no ensemble '{ensemble}'", expected="one of " + ", ".join(there))
+    name = ensemble or there[0]
+    channels = {str(entry["key"]): entry["channels"] for entry in bundle.info["networks"]}
+    separate = bool(bundle.info.get("ensembles"))
+    usable = [key for key, needed in channels.items() if not separate or set(needed) <= set(given)]
+    if name in channels:
+        if name not in usable:
+            raise InputError(
+                f"the network {name} needs the image {', '.join(channels[name])}, which is not among those given",
+                expected="an image for " + ", ".join(channels[name]),
+                hint="give it with --input, or choose another --ensemble",
+            )
+        return Votes({region.name: {name: 1.0} for region in bundle.regions})
+    if not usable:
+        raise InputError(
+            f"no network of model {bundle.name} sees {', '.join(given)}",
+            expected="an image for one of " + ", ".join(sorted({part for parts in channels.values() for part in parts})),
+        )
+    entry = next(entry for entry in bundle.info["ensembles"] if entry["name"] == name)
+    return _without_missing(entry["votes"], usable)
+
+
+def _without_missing(votes: Mapping[str, Weights], usable: list[str]) -> Votes:
+    by_region, warnings = {}, []
+    for region, weights in votes.items():
+        left = {key: weight for key, weight in weights.items() if key in usable}
+        missing = [key for key in weights if key not in left]
+        if not left:
+            left = dict.fromkeys(usable, 1.0)
+            warnings.append(
+                f"{region} is left to {', '.join(usable)}, as {' and '.join(missing)} cannot vote: "
+                "expect it to be far less certain."
+            )
+        elif missing:
+            warnings.append(f"{region} is found without {' and '.join(missing)}, by {', '.join(left)} alone.")
+        total = sum(left.values())
+        by_region[region] = {key: weight / total for key, weight in left.items()}
+    return Votes(by_region, tuple(warnings))
+
+
+class Ballot:
+    """Adds up the votes of one network after the other, so that no more than one network's maps are in memory."""
+
+    def __init__(self, votes: Votes, regions: list[str]) -> None:
+        self._votes = votes
+        self._regions = regions
+        self._total: np.ndarray | None = None
+
+    def add(self, key: str, maps: np.ndarray) -> None:
+        """``maps`` ``(R, X, Y, Z)`` of the network ``key``."""
+        if len(self._votes.networks) == 1:
+            self._total = maps
+            return
+        if self._total is None:
+            self._total = np.zeros_like(maps)
+        for number, region in enumerate(self._regions):
+            weight = self._votes.by_region[region].get(key, 0.0)
+            if weight:
+                self._total[number] += np.float32(weight) * maps[number]
+
+    def result(self) -> np.ndarray:
+        """Weighted mean ``(R, X, Y, Z)`` of all votes."""
+        if self._total is None:
+            raise RuntimeError("no network has voted")
+        return self._total
