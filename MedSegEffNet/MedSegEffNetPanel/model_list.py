@@ -34,7 +34,7 @@ class ModelEntry:
     licence : of the weights. time_text : how long it took, and where; empty: not measured.
     megabytes : on disk (10^6 bytes).
     where : :data:`SHIPPED`, or :data:`USER` for a model of the user's own, which can be removed.
-    folder : of the model. bundle : None if it is broken.
+    folder : of the model. bundle : the Bundle; None if it is broken.
     problem : why it cannot be used, and what to do; empty: it can.
     default : whether the task's name stands for this model. ensembles : ways to combine its networks, by name.
     """
@@ -55,7 +55,7 @@ class ModelEntry:
     default: bool = False
     ensembles: tuple[str, ...] = ()
     problem: str = ""
-    bundle: Bundle | None = field(default=None, repr=False, compare=False)
+    bundle: Any = field(default=None, repr=False, compare=False)
     words: str = field(default="", repr=False)
 
     @property

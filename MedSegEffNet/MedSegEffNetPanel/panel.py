@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import ctk
 import qt
@@ -54,7 +55,7 @@ class Panel:
         self.sections.append(section)
         self._bars[kind] = bar
 
-    def section(self, name: str) -> Section:
+    def section(self, name: str) -> Any:
         """The section in the file ``name`` of the package ``sections``."""
         return next(section for section in self.sections if type(section).__module__.rpartition(".")[2] == name)
 

@@ -55,7 +55,7 @@ class ChildProcess:
     """A process that ends with Slicer; ``ended`` is called when it has ended or could not be started."""
 
     def __init__(
-        self, interpreter: Interpreter, arguments: Sequence[str], folder: Path, ended: Callable[[], None]
+        self, interpreter: Interpreter, arguments: Sequence[str], folder: Path, ended: Callable[[], object]
     ) -> None:
         self.problem = ""
         self.ending = ""

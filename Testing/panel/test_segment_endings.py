@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from cases import PATIENCE, add_synthetic_patient, count, is_running
+from slow_jobs import no_memory, slow_network
 
 STAGES = ("Writing", "Starting", "Network", "Making the segments")
 
@@ -72,34 +73,6 @@ def test_when_memory_runs_out_smaller_ways_are_tried_and_told(panel, section, sc
     assert "close other programs" in section.ui.messageLabel.text
     assert "a smaller way of working is tried" in section.ui.logText.plainText
     assert count(scene) == 0
-
-
-def slow_network(panel, monkeypatch):
-    """Let the job's process take its time, so that each stage can be met."""
-    from MedSegEffNetPanel.jobs import Interpreter
-
-    code = (
-        "import sys, time; from MedSegEffNetLib.job import Job; check = Job.check_stop\n"
-        "def slow(job): time.sleep(0.05); check(job)\n"
-        "Job.check_stop = slow\n"
-        "from MedSegEffNetLib.__main__ import main; sys.exit(main())"
-    )
-    python = panel.environment.interpreter()
-    monkeypatch.setattr(panel.jobs, "_interpreter", lambda: Interpreter(python.program, ("-c", code), python.variables))
-
-
-def no_memory(panel, monkeypatch):
-    """Let every network of the job's process run out of memory."""
-    from MedSegEffNetPanel.jobs import Interpreter
-
-    code = (
-        "import sys; from MedSegEffNetLib.inference import engine\n"
-        "def full(*values): raise MemoryError\n"
-        "engine.open_engine = full\n"
-        "from MedSegEffNetLib.__main__ import main; sys.exit(main())"
-    )
-    python = panel.environment.interpreter()
-    monkeypatch.setattr(panel.jobs, "_interpreter", lambda: Interpreter(python.program, ("-c", code), python.variables))
 
 
 def test_the_scene_may_be_closed_while_a_job_runs(section, scene, wait_until):

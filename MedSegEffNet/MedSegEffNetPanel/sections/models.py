@@ -78,8 +78,8 @@ class PanelSection(Section):
         self._queue.cleanup()
 
     @property
-    def entry(self) -> ModelEntry | None:
-        """The model that is chosen in the table."""
+    def entry(self) -> Any:
+        """The model that is chosen in the table (a ModelEntry), or None."""
         row = self.ui.modelTable.currentRow()
         return self._shown[row] if 0 <= row < len(self._shown) else None
 

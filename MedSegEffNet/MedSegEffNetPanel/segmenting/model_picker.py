@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import qt
 from slicer.i18n import tr as _
 
@@ -15,7 +17,7 @@ class ModelPicker:
     def __init__(self, ui) -> None:
         self._ui = ui
         self._shown: list[model_list.ModelEntry] = []
-        self.entry: model_list.ModelEntry | None = None
+        self.entry: Any = None  # the chosen ModelEntry
         self.chosen = Signal()
         ui.modelSearch.connect("textChanged(QString)", self._show_found)
         ui.modelList.connect("currentRowChanged(int)", self._on_row)

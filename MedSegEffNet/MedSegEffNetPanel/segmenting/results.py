@@ -33,7 +33,7 @@ class ResultView:
 
     def __init__(self, ui) -> None:
         self._ui = ui
-        self._result: Result | None = None
+        self._result: Any = None  # a Result
         self._overlay: Any = None
         table = ui.resultTable
         table.setColumnCount(4)

@@ -98,7 +98,7 @@ class SegmentRun:
     def _export(self) -> Iterator[None]:
         """Write every volume; of a sequence, all of its time points."""
         request = self._request
-        frames = list(range(request.frames)) or [None]
+        frames: list[int | None] = [*range(request.frames)] or [None]
         parts = [(frame, channel) for frame in frames for channel in request.sources]
         for number, (frame, channel) in enumerate(parts):
             self.fraction = number / len(parts)

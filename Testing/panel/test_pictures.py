@@ -1,0 +1,110 @@
+"""Pictures of the panel with four views. ``python3 run.py test --slow`` writes them into docs/images."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cases import PATIENCE, segment_array
+
+from MedSegEffNetLib.job import running_process
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+
+
+@pytest.fixture
+def take(request, tmp_path, window, rendering):
+    """A function that takes a picture called ``panel-NAME.png`` and gives its pixels (height, width, 3)."""
+    from harness.pictures import picture
+    from PIL import Image
+
+    folder = IMAGES if request.config.getoption("-m") == "" else tmp_path
+
+    def take(name, **options):
+        path = folder / f"panel-{name}.png"
+        picture(window, path, **options)
+        with Image.open(path) as opened:
+            return np.asarray(opened.convert("RGB"))
+
+    return take
+
+
+@pytest.fixture
+def sample(section, wait_until):
+    """The section with the synthetic patient, slices shown where its tumor is."""
+    import slicer
+
+    section.ui.sampleDataButton.click()
+    assert wait_until(lambda: section.ui.applyButton.enabled, PATIENCE), section.ui.messageLabel.text
+    slicer.util.setSliceViewerLayers(background=section.inputs.table.nodes()["flair"])
+    slicer.util.resetSliceViews()
+    return section
+
+
+def jump_to(segmentation):
+    """Show the slices through the middle of the first segment."""
+    import slicer
+
+    center = segmentation.GetSegmentCenterRAS(segmentation.GetSegmentation().GetNthSegmentID(0))
+    node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSliceNode")
+    node.JumpAllSlices(*center)
+
+
+def test_a_picture_before_the_start(sample, take):
+    pixels = take("before")
+    assert pixels.shape[:2] == (900, 1284)
+    assert pixels[:, 500:].std() > 20  # there is something to see in the views
+
+
+def test_a_picture_while_it_computes(sample, take, monkeypatch, wait_until):
+    from slow_jobs import slow_network
+
+    slow_network(sample.panel, monkeypatch)
+    sample.ui.applyButton.click()
+    assert wait_until(lambda: sample.run.fraction and sample.run.text.startswith("Network"), PATIENCE)
+    assert wait_until(lambda: sample.run.fraction > 0.4, PATIENCE)
+    take("running")
+    sample.ui.applyButton.click()
+    assert wait_until(lambda: not sample.run._job.alive, PATIENCE)
+
+
+def test_a_picture_of_the_result(sample, take, wait_until):
+    import slicer
+
+    sample.ui.applyButton.click()
+    assert wait_until(lambda: sample.run.over, PATIENCE)
+    segmentation = slicer.mrmlScene.GetNodeByID(sample.run.result.segmentation_id)
+    jump_to(segmentation)
+    sample.ui.show3DButton.checked = True
+    assert wait_until(lambda: segmentation.GetClosedSurfaceInternalRepresentation("Segment_1") is not None, PATIENCE)
+    slicer.util.resetThreeDViews()
+    pixels = take("done").astype(int)
+    red, green, blue = pixels[:, 500:].transpose(2, 0, 1)
+    assert ((red > green + 60) & (red > blue + 60)).sum() > 500  # the tumor's color in the views
+    assert np.count_nonzero(segment_array(segmentation)) > 500
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
+def test_a_picture_of_an_error(sample, take, monkeypatch, wait_until):
+    from slow_jobs import slow_network
+
+    slow_network(sample.panel, monkeypatch)
+    sample.ui.applyButton.click()
+    assert wait_until(lambda: running_process(sample.run.folder), PATIENCE)
+    os.kill(running_process(sample.run.folder), signal.SIGKILL)
+    assert wait_until(lambda: sample.run.over, PATIENCE)
+    sample.ui.logBox.collapsed = False
+    take("error")
+    assert "vanished" in sample.ui.messageLabel.text
+
+
+def test_a_picture_of_the_other_sections(panel, take, wait_until):
+    for name in ("models", "environment"):
+        panel._bars[type(panel.section("segment"))].collapsed = True
+        panel.show(name)
+        wait_until(lambda: False, 0.5)
+        take(name)
+        panel._bars[type(panel.section(name))].collapsed = True
