@@ -97,7 +97,7 @@ def _uniform(count: int, limit: float, generator: torch.Generator) -> Tensor:
 
 
 def _grid(images: Tensor, settings: Augmentation, size: tuple[int, int], generator: torch.Generator) -> Tensor:
-    count, height, width = images.shape[0], *images.shape[-2:]
+    count, height, width = images.shape[0], images.shape[-2], images.shape[-1]
     angle = _uniform(count, math.radians(settings.rotation_degrees), generator)
     scale = 1 / (1 + _uniform(count, settings.zoom, generator))
     flip_x = torch.where(torch.rand(count, generator=generator) < settings.flip_left_right, -1.0, 1.0)
@@ -119,7 +119,8 @@ def _grid(images: Tensor, settings: Augmentation, size: tuple[int, int], generat
 
 
 def _change_intensities(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    count, channels, *lengths = images.shape
+    count, channels = images.shape[:2]
+    lengths = list(images.shape[2:])
     space = tuple(range(2, images.ndim))
 
     def per_channel(limit: float) -> Tensor:

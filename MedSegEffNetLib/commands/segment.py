@@ -40,8 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", default="auto", help="auto, openvino or torch")
     parser.add_argument("--flips", action="store_true", help="average with the mirrored image's prediction")
     parser.add_argument(
-        "--ensemble", default="", metavar="NAME", help="which networks vote, of a model of several (`models show` lists them)"
-    )
+        "--ensemble", default="", metavar="NAME",
+        help="which networks vote, of a model of several (`models show` lists them)",
+    )  # fmt: skip
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     parser.add_argument("--resample", action="store_true", help="bring channels of other grids onto the first one's")
     parser.add_argument("--run", type=Path, metavar="FOLDER", dest="folder", help="make it a job with events")

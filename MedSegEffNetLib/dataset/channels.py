@@ -36,7 +36,7 @@ def match_channels(files: Sequence[Path], channels: Sequence[Channel]) -> dict[s
     Raises
     ------
     InputError
-        Two files are as good for a channel, or a required channel has none.
+        Two files are as good for a channel, a required channel has none, or none has any.
     """
     images = [path for path in files if not is_label(path)]
     found: dict[str, Path] = {}
@@ -52,7 +52,8 @@ def match_channels(files: Sequence[Path], channels: Sequence[Channel]) -> dict[s
         if best:
             found[channel.name] = best[0]
     missing = [channel for channel in channels if channel.required and channel.name not in found]
-    if missing:
+    if missing or not found:
+        missing = missing or list(channels)
         listed = ", ".join(sorted(path.name for path in files)) or "no image files"
         raise InputError(
             f"no file for channel {', '.join(channel.name for channel in missing)} among: {listed}",

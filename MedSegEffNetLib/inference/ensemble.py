@@ -66,7 +66,8 @@ def choose(bundle: Bundle, ensemble: str, given: Collection[str]) -> Votes:
     if not usable:
         raise InputError(
             f"no network of model {bundle.name} sees {', '.join(given)}",
-            expected="an image for one of " + ", ".join(sorted({part for parts in channels.values() for part in parts})),
+            expected="an image for one of "
+            + ", ".join(sorted({part for parts in channels.values() for part in parts})),
         )
     entry = next(entry for entry in bundle.info["ensembles"] if entry["name"] == name)
     return _without_missing(entry["votes"], usable)

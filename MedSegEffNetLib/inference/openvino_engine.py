@@ -16,9 +16,7 @@ from MedSegEffNetLib.models.ir import make_ir
 class OpenVINOEngine:
     """A network compiled for one input shape."""
 
-    def __init__(
-        self, bundle: Bundle, network: int, setup: Setup, input_shape: tuple[int, ...], threads: int
-    ) -> None:
+    def __init__(self, bundle: Bundle, network: int, setup: Setup, input_shape: tuple[int, ...], threads: int) -> None:
         core = _core()
         model = core.read_model(_ir_of(bundle, network))
         model.reshape([setup.batch_size, *input_shape])

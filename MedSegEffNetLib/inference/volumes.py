@@ -41,7 +41,9 @@ class StackCutter:
 
     def cut_back(self, maps: np.ndarray) -> np.ndarray:
         """Maps ``(R, depth, H, W)`` of a stack without its padding."""
-        part = (slice(before, length - after) for (before, after), length in zip(self.margins, maps.shape[1:], strict=True))
+        part = (
+            slice(before, length - after) for (before, after), length in zip(self.margins, maps.shape[1:], strict=True)
+        )
         return maps[(slice(None), *part)]
 
 

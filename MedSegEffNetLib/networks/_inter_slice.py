@@ -48,7 +48,9 @@ def convolution(
     """A 3D convolution with its normalization (one of :data:`NORMS`) and a ReLU; padded where it keeps the size."""
     padding = tuple(length // 2 if step == 1 else 0 for length, step in zip(kernel, stride, strict=True))
     if norm == "weight":
-        layers: list[nn.Module] = [StandardizedConv3d(in_channels, out_channels, kernel, stride=stride, padding=padding)]
+        layers: list[nn.Module] = [
+            StandardizedConv3d(in_channels, out_channels, kernel, stride=stride, padding=padding)
+        ]
     elif norm in NORMS:
         normalization = nn.GroupNorm(_GROUPS, out_channels) if norm == "group" else nn.BatchNorm3d(out_channels)
         layers = [nn.Conv3d(in_channels, out_channels, kernel, stride, padding, bias=False), normalization]

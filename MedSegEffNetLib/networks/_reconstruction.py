@@ -5,6 +5,8 @@ After Myronenko, "3D MRI brain tumor segmentation using autoencoder regularizati
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,7 +29,7 @@ class ReconstructionBranch(nn.Module):
         self.distribution = nn.Conv2d(in_channels, 2 * _LATENT, kernel_size=1)
         widths = (_LATENT, 64, 64, 64)
         layers: list[nn.Module] = []
-        for width, next_width in zip(widths, widths[1:], strict=False):
+        for width, next_width in itertools.pairwise(widths):
             layers += [
                 nn.Upsample(scale_factor=2.0),
                 nn.Conv2d(width, next_width, kernel_size=3, padding=1),

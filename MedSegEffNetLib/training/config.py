@@ -57,6 +57,7 @@ class Recipe:
     context : neighboring slices on either side that the network sees besides the one it segments.
     empties_per_epoch : slices without any region drawn anew for each epoch; -1: all of them.
     samples_per_epoch : volumes (3D) drawn in an epoch; 0: each one once.
+    channels : channels to train a network for, in a task with one network a channel; empty: all that the cases have.
     optimizer, learning_rate, weight_decay : ``adam``, ``adamw`` or ``sgd`` (Nesterov momentum 0.9).
     schedule : ``plateau`` multiplies the rate by ``decay`` after ``patience`` epochs without improvement of the monitor,
         ``step`` every ``patience`` epochs, ``cosine`` falls to 1 % at the last epoch, ``constant`` stays.
@@ -80,6 +81,7 @@ class Recipe:
     context: int = 0
     empties_per_epoch: int = -1
     samples_per_epoch: int = 0
+    channels: tuple[str, ...] = ()
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
@@ -154,6 +156,8 @@ class Recipe:
             current = getattr(self, name, None)
             if isinstance(current, tuple) and isinstance(value, (int, float)):
                 values[name] = (value, value)
+            elif isinstance(current, tuple) and isinstance(value, str):
+                values[name] = tuple(value.split(","))
             elif isinstance(current, float) and isinstance(value, int):
                 values[name] = float(value)
             elif name in {s.name for s in fields(self)} and not isinstance(value, type(current) | list):

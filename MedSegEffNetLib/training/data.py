@@ -45,12 +45,17 @@ class Slices:
         return bool((self.targets.sum(axis=1) == 1).all())
 
 
-def load_volume(case: Case, task: SegmentationTask) -> Volume:
-    """The images of ``case`` stacked in the task's order, with its label map; an :class:`InputError` if it has none."""
+def load_volume(case: Case, channels: Sequence[Channel]) -> Volume | None:
+    """The images of ``case`` stacked in the order of ``channels``, with its label map; None if it has none of them.
+
+    :class:`InputError` if there is no label map.
+    """
     images, label = case.load()
     if label is None:
         raise InputError(f"case {case.id} has no label map", hint="training needs a label map for every case")
-    volume = stack(images, task.channels)
+    if not any(channel.name in images for channel in channels):
+        return None
+    volume = stack(images, channels)
     return Volume(volume.array, volume.affine, label.array)
 
 
@@ -111,7 +116,9 @@ class SliceFeed:
     recipe: Recipe
     channels: tuple[Channel, ...]
 
-    def training(self, cases: Sequence[Slices], draw: np.random.Generator) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
+    def training(
+        self, cases: Sequence[Slices], draw: np.random.Generator
+    ) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
         """Number of batches of an epoch, and the batches."""
         order = epoch_order(cases, self.recipe.empties_per_epoch, draw)
         dropout = ChannelDropout(self.channels, self.recipe.channel_dropout, draw.random)

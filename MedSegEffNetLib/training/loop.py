@@ -52,6 +52,7 @@ class Trainer:
     exclusive : whether the outputs are exclusive classes (softmax, background first).
     device : where the network runs.
     feed : makes the batches; None: what the network's dimensions ask for.
+    key : which one this is where a run trains several: their files lie in folders of these names, and events tell it.
     """
 
     network: nn.Module
@@ -60,6 +61,7 @@ class Trainer:
     exclusive: bool = False
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     feed: Feed | None = None
+    key: str = ""
     epoch: int = 0
     best: float = -math.inf
     best_epoch: int = 0
@@ -81,7 +83,7 @@ class Trainer:
 
     def fit(self, training: Sequence[Any], validation: Sequence[Any], run: Path, job: Job) -> History:
         """Train until the last epoch or until nothing improves any more; returns a row of figures for each epoch."""
-        while self.epoch < self.recipe.epochs and not self._gave_up():
+        while not self.finished:
             started = time.monotonic()
             row = {"epoch": float(self.epoch + 1), "train_loss": self.train_epoch(training, job)}
             row |= self.validate(validation, job)
@@ -104,7 +106,8 @@ class Trainer:
             size = self._patch_size(images)
             images, targets = augment(images, targets, self.augmentation, size, generator)
             total += self._step(images, _raise_background(targets, self.recipe.background_noise, generator))
-            job.progress(f"Epoch {self.epoch + 1} of {self.recipe.epochs}", number + 1, count)
+            stage = f"Epoch {self.epoch + 1} of {self.recipe.epochs}"
+            job.progress(f"{self.key}: {stage}" if self.key else stage, number + 1, count)
             job.check_stop()
         return total / count
 
@@ -165,9 +168,10 @@ class Trainer:
             self.waited += 1
             if self.recipe.schedule == "plateau" and self.waited % self.recipe.patience == 0:
                 self.rate_factor *= self.recipe.decay
-        job.emit("epoch", **row, best=self.best, best_epoch=self.best_epoch)
+        named = {"network": self.key} if self.key else {}
+        job.emit("epoch", **row, best=self.best, best_epoch=self.best_epoch, **named)
         checkpoint.save(run / checkpoint.LAST, self.state())
-        job.emit("checkpoint", path=checkpoint.LAST.as_posix(), epoch=self.epoch)
+        job.emit("checkpoint", path=(Path(self.key) / checkpoint.LAST).as_posix(), epoch=self.epoch, **named)
 
     def state(self) -> dict[str, Any]:
         """All that :meth:`restore` needs to go on."""
@@ -188,8 +192,10 @@ class Trainer:
         for name in ("epoch", "best", "best_epoch", "rate_factor", "waited", "history", "steps"):
             setattr(self, name, state[name])
 
-    def _gave_up(self) -> bool:
-        return 0 < self.recipe.early_stopping <= self.waited
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done, or nothing has improved for too long."""
+        return self.epoch >= self.recipe.epochs or 0 < self.recipe.early_stopping <= self.waited
 
     def _set_rate(self, epoch: float) -> None:
         recipe, factor = self.recipe, self.rate_factor

@@ -1,4 +1,7 @@
-"""A training from a data folder to a model: ``run/`` holds the job's files, ``checkpoints/`` and, at the end, ``model/``."""
+"""A training from a data folder to a model: ``run/`` holds the job's files, ``checkpoints/`` and, at the end, ``model/``.
+
+Where a task has one network a channel they are trained one after the other; ``checkpoints/`` then lies in a folder each.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +23,21 @@ from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.readers import read_folder
 from MedSegEffNetLib.dataset.splits import split_by_patient
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.geometry import Volume
 from MedSegEffNetLib.job import Event, Job, read_request
 from MedSegEffNetLib.models.build import FinishedTraining, build_bundle
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.registry import find
 from MedSegEffNetLib.preprocessing import Pipeline
-from MedSegEffNetLib.task import SegmentationTask, Step, get_segmentation_task
+from MedSegEffNetLib.task import Channel, SegmentationTask, Step, get_segmentation_task
 from MedSegEffNetLib.training import checkpoint
 from MedSegEffNetLib.training.config import Recipe
-from MedSegEffNetLib.training.data import Slices, load_volume, to_slices
+from MedSegEffNetLib.training.data import load_volume, to_slices
 from MedSegEffNetLib.training.loop import Trainer
+from MedSegEffNetLib.training.volumes import Prepared, prepare
 
 MODEL = "model"
+WHOLE = "network"  # key of the network that sees all channels
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,17 @@ class Request:
     parent: Bundle | None
 
     @property
+    def networks(self) -> dict[str, tuple[Channel, ...]]:
+        """Channels that each network sees, by the network's key."""
+        if not self.task.ensembles:
+            return {WHOLE: self.task.channels}
+        named = [self.task.channel(name) for name in self.recipe.channels] or self.task.channels
+        return {channel.name: (channel,) for channel in named}
+
+    @property
     def in_channels(self) -> int:
-        """Input channels of the network, neighbors included."""
-        return len(self.task.channels) * (2 * self.recipe.context + 1)
+        """Input channels of a network, neighbors included."""
+        return len(next(iter(self.networks.values()))) * (2 * self.recipe.context + 1)
 
     @property
     def out_channels(self) -> int:
@@ -120,8 +134,6 @@ def resolve(
 ) -> Request:
     """The request with every default filled in; an :class:`InputError` says what does not fit."""
     task = get_segmentation_task(task_id)
-    if task.dimensions != 2:
-        raise InputError(f"{task_id} is a 3D task; this version trains 2D tasks", hint="see `medsegeffnet tasks`")
     bundle = find(parent) if parent else None
     if bundle and bundle.task_id != task.id:
         raise InputError(
@@ -219,32 +231,77 @@ def _split(request: Request) -> dict[str, list[Case]]:
 
 def _train(request: Request, cases: Mapping[str, Sequence[Case]], run: Path, job: Job) -> Path:
     recipe = request.recipe
-    _seed_everything(recipe.seed)
     pipeline = Pipeline.from_steps(request.preprocessing)
+    if request.task.ensembles:
+        trainers = _train_separately(request, cases, pipeline, run, job)
+        return _finish(request, cases, pipeline, trainers, run)
+    _seed_everything(recipe.seed)
     volumes = {}
     names = [(split, case) for split in ("train", "val") for case in cases[split]]
     for number, (_, case) in enumerate(names):
-        volumes[case.id] = load_volume(case, request.task)
+        volumes[case.id] = _volume(case, request.task.channels)
         job.progress("Reading", number + 1, len(names))
         job.check_stop()
     if request.parent is None:
         pipeline = pipeline.learn([volumes[case.id] for case in cases["train"]])
-    slices: dict[str, list[Slices]] = {"train": [], "val": []}
+    make = prepare if request.task.dimensions == 3 else to_slices
+    prepared: dict[str, list[Any]] = {"train": [], "val": []}
     for number, (split, case) in enumerate(names):
-        slices[split].append(to_slices(case.id, volumes.pop(case.id), request.task, pipeline))
+        prepared[split].append(make(case.id, volumes.pop(case.id), request.task, pipeline))
         job.progress("Preparing", number + 1, len(names))
         job.check_stop()
-    trainer = _trainer(request, run, job)
-    trainer.fit(slices["train"], slices["val"], run, job)
-    return _finish(request, cases, pipeline, trainer, run)
+    trainer = _trainer(request, WHOLE, run, job)
+    trainer.fit(prepared["train"], prepared["val"], run, job)
+    return _finish(request, cases, pipeline, {WHOLE: trainer}, run)
 
 
-def _trainer(request: Request, run: Path, job: Job) -> Trainer:
+def _volume(case: Case, channels: Sequence[Channel]) -> Volume:
+    volume = load_volume(case, channels)
+    if volume is None:
+        raise InputError(f"case {case.id} has no images", expected="one of " + ", ".join(c.name for c in channels))
+    return volume
+
+
+def _train_separately(
+    request: Request, cases: Mapping[str, Sequence[Case]], pipeline: Pipeline, run: Path, job: Job
+) -> dict[str, Trainer]:
+    """One network a channel after the other; a channel that no case has gets none."""
+    trainers = {}
+    names = [(split, case) for split in ("train", "val") for case in cases[split]]
+    for key, channels in request.networks.items():
+        _seed_everything(request.recipe.seed)
+        trainer = _trainer(request, key, run / key, job)
+        prepared: dict[str, list[Prepared]] = {"train": [], "val": []}
+        for number, (split, case) in enumerate(names if not trainer.finished else []):
+            # One case at a time: a hundred cases at full size and in four channels would not fit into memory.
+            volume = load_volume(case, channels)
+            if volume is not None:
+                prepared[split].append(prepare(case.id, volume, request.task, pipeline))
+            job.progress(f"{key}: Preparing", number + 1, len(names))
+            job.check_stop()
+        if not trainer.finished and not (prepared["train"] and prepared["val"]):
+            job.notice(
+                f"There is no network for {key}: it takes a case with this image for training and for validation."
+            )
+            continue
+        trainer.fit(prepared["train"], prepared["val"], run / key, job)
+        trainers[key] = trainer
+    if not trainers:
+        raise InputError(
+            f"{request.data} has no images to train with", expected="cases with " + ", ".join(request.networks)
+        )
+    return trainers
+
+
+def _trainer(request: Request, key: str, run: Path, job: Job) -> Trainer:
     network = networks.build(request.network, request.network_arguments)
     if request.parent:
-        network.load_state_dict(request.parent.state_dict(0))
+        there = [entry.get("key") for entry in request.parent.info["networks"]]
+        network.load_state_dict(request.parent.state_dict(there.index(key) if key in there else 0))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trainer = Trainer(network, request.recipe, request.task.channels, request.task.activation == "softmax", device)
+    exclusive = request.task.activation == "softmax"
+    named = "" if key == WHOLE else key
+    trainer = Trainer(network, request.recipe, request.task.channels, exclusive, device, key=named)
     last = run / checkpoint.LAST
     if last.is_file():
         trainer.restore(checkpoint.load(last))
@@ -253,10 +310,15 @@ def _trainer(request: Request, run: Path, job: Job) -> Trainer:
 
 
 def _finish(
-    request: Request, cases: Mapping[str, Sequence[Case]], pipeline: Pipeline, trainer: Trainer, run: Path
+    request: Request,
+    cases: Mapping[str, Sequence[Case]],
+    pipeline: Pipeline,
+    trainers: Mapping[str, Trainer],
+    run: Path,
 ) -> Path:
-    best = checkpoint.load(run / checkpoint.BEST)
-    encoder = getattr(trainer.network, "encoder", None)
+    best = {key: checkpoint.load(run / trainer.key / checkpoint.BEST) for key, trainer in trainers.items()}
+    encoder = getattr(next(iter(trainers.values())).network, "encoder", None)
+    rows = [kept["row"] for kept in best.values()]
     return build_bundle(
         run / MODEL,
         FinishedTraining(
@@ -268,7 +330,7 @@ def _finish(
                 "in_channels": request.in_channels,
                 "out_channels": request.out_channels,
             },
-            state_dict=best["network"],
+            weights={key: kept["network"] for key, kept in best.items()},
             context=request.recipe.context,
             preprocessing=pipeline.steps(),
             provenance={
@@ -279,10 +341,12 @@ def _finish(
                 "code_version": MedSegEffNetLib.__version__,
                 "python": platform.python_version(),
                 "torch": torch.__version__,
-                "epochs_trained": trainer.epoch,
-                "best_epoch": trainer.best_epoch,
-                "validation": best["row"],
-                "seconds": sum(row["seconds"] for row in trainer.history),
+                "epochs_trained": max(trainer.epoch for trainer in trainers.values()),
+                "best_epoch": {key: trainer.best_epoch for key, trainer in trainers.items()}
+                if len(trainers) > 1
+                else next(iter(trainers.values())).best_epoch,
+                "validation": {name: float(np.mean([row[name] for row in rows])) for name in rows[0]},
+                "seconds": sum(row["seconds"] for trainer in trainers.values() for row in trainer.history),
             },
         ),
     )

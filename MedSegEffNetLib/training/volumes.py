@@ -54,7 +54,9 @@ class VolumeFeed:
 
     recipe: Recipe
 
-    def training(self, cases: Sequence[Prepared], draw: np.random.Generator) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
+    def training(
+        self, cases: Sequence[Prepared], draw: np.random.Generator
+    ) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
         """Number of batches of an epoch, and the batches: every case once, or ``samples_per_epoch`` in all."""
         wanted = self.recipe.samples_per_epoch or len(cases)
         rounds = [draw.permutation(len(cases)) for _ in range(-(-wanted // len(cases)))]

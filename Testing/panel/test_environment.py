@@ -269,7 +269,8 @@ def test_the_section_lists_three_sizes_with_megabytes(section):
         assert button.text.startswith(name)
         assert "about" in button.text
         assert "to download" in button.text
-    assert "no NVIDIA GPU was found" in ui.gpuButton.text or sys.platform == "darwin"
+    ui.gpuButton.checked = True
+    assert "No NVIDIA GPU was found" in ui.purposeLabel.text or sys.platform == "darwin"
     assert ui.installButton.text == "Install"
     assert not ui.removeButton.enabled
 

@@ -17,13 +17,14 @@ def title(size: str) -> str:
     return {LIGHT: _("Light"), GPU: _("GPU"), TRAINING: _("Training")}[size]
 
 
-def purpose(size: str) -> str:
-    """What a size is for."""
-    return {
-        LIGHT: _("segment on the processor (OpenVINO)"),
-        GPU: _("segment on an NVIDIA or Apple GPU too (OpenVINO and PyTorch)"),
-        TRAINING: _("train models too; on a GPU if there is one (OpenVINO and PyTorch)"),
+def purpose(size: str, lacks_gpu: bool) -> str:
+    """What a size is for; ``lacks_gpu``: this computer has none that PyTorch can use."""
+    text = {
+        LIGHT: _("Light is enough to segment on the processor (OpenVINO)."),
+        GPU: _("GPU segments on an NVIDIA or Apple GPU too (OpenVINO and PyTorch)."),
+        TRAINING: _("Training trains models too, on a GPU if there is one (OpenVINO and PyTorch)."),
     }[size]
+    return f"{text} {_('No NVIDIA GPU was found.')}" if size == GPU and lacks_gpu else text
 
 
 def price(cost: Cost) -> str:
@@ -39,10 +40,9 @@ def amount(megabytes: float) -> str:
     return _("{number} GB").format(number=f"{megabytes / 1000:.1f}")
 
 
-def choice(size: str, cost: Cost, lacks_gpu: bool) -> str:
-    """The text beside the button that chooses ``size``; ``lacks_gpu``: this computer has none that PyTorch can use."""
-    text = _("{title}: {purpose}; {price}").format(title=title(size), purpose=purpose(size), price=price(cost))
-    return text + _(" (no NVIDIA GPU was found)") if size == GPU and lacks_gpu else text
+def choice(size: str, cost: Cost) -> str:
+    """The text beside the button that chooses ``size``."""
+    return _("{title}: {price}").format(title=title(size), price=price(cost))
 
 
 def consent(size: str, cost: Cost, folder: Path) -> str:

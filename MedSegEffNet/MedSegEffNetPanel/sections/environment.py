@@ -52,6 +52,8 @@ class PanelSection(Section):
         for button, handler in handlers.items():
             button.connect("clicked()", handler)
         self.buttons[self.environment.status().size or LIGHT].checked = True
+        for button in self.buttons.values():
+            button.connect("toggled(bool)", self._on_size)
         ui.pythonPath.text = str(self.environment.python or "")
         ui.checkTable.visible = False
         self._show_job()
@@ -88,8 +90,9 @@ class PanelSection(Section):
         ui.statusLabel.text = f"{status.text} {status.hint}".strip()
         ui.folderLabel.text = str(self.environment.python or self.environment.folder)
         for size, button in self.buttons.items():
-            button.text = texts.choice(size, self.environment.cost(size), self.environment.lacks_gpu)
+            button.text = texts.choice(size, self.environment.cost(size))
             button.enabled = not working
+        ui.purposeLabel.text = texts.purpose(self.size, self.environment.lacks_gpu)
         ui.installButton.text = _("Repair") if status.repair or status.size else _("Install")
         for button in (ui.installButton, ui.kitButton, ui.removeButton):
             button.enabled = not working and not blocked
@@ -122,6 +125,9 @@ class PanelSection(Section):
         if kit.size in self.buttons:
             self.buttons[kit.size].checked = True
         self.install(kit)
+
+    def _on_size(self, chosen: bool) -> None:
+        self.refresh()
 
     def _on_install(self) -> None:
         self.install()

@@ -57,7 +57,7 @@ def summary(entry: model_list.ModelEntry) -> str:
     lines = [
         entry.description,
         _("Labels: {labels}.").format(labels=", ".join(entry.labels)),
-        _("Licence: {licence}.").format(licence=entry.licence),
+        _("Licence: {licence}.").format(licence=entry.licence.partition(":")[0]),
         _("Research only: <b>not for clinical use</b>.") + f' <a href="card">{_("Model card")}</a>',
     ]
     if entry.time_text:

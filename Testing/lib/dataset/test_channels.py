@@ -40,9 +40,15 @@ def test_two_files_for_a_channel_are_refused_by_name():
 
 
 def test_a_missing_required_channel_is_refused_with_what_was_found():
-    with pytest.raises(InputError, match=r"t1ce among: case_flair\.nii\.gz") as caught:
-        names("case_flair.nii.gz")
-    assert "t1gd" in caught.value.expected
+    with pytest.raises(InputError, match=r"flair among: case_t1\.nii\.gz") as caught:
+        match_channels([Path("case_t1.nii.gz")], get_task("tumor-slices").channels)
+    assert "t2flair" in caught.value.expected
+
+
+def test_any_one_channel_will_do_where_each_has_its_own_network_but_not_none():
+    assert names("case_flair.nii.gz") == {"flair": "case_flair.nii.gz"}
+    with pytest.raises(InputError, match=r"t1, t1ce, t2, flair among: adc\.nii"):
+        names("adc.nii")
 
 
 def test_components_are_the_channels_in_the_tasks_order():

@@ -61,10 +61,10 @@ def test_a_plateau_lowers_the_rate_and_ends_the_training_at_last(tmp_path):
     for dice in (0.5, 0.4, 0.4):
         finish(trainer, dice, tmp_path)
     assert rates(trainer, (3,)) == pytest.approx([0.005])
-    assert not trainer._gave_up()
+    assert not trainer.finished
     for dice in (0.5, 0.3, 0.3):
         finish(trainer, dice, tmp_path)
-    assert trainer._gave_up()
+    assert trainer.finished
     assert (trainer.best, trainer.best_epoch) == (0.5, 1)
 
 

@@ -168,7 +168,7 @@ def test_unknown_tasks_folders_and_networks_are_refused(patients, tmp_path):
         train("tumor-slices", patients, run, network="unet_9d")
     with pytest.raises(InputError, match="synthesis"):
         train("mri-synthesis", patients, run)
-    with pytest.raises(InputError, match="3D task"):
+    with pytest.raises(InputError, match="no cases for brain-tumor"):
         train("brain-tumor", patients, run)
     assert not run.exists()
 
