@@ -158,7 +158,7 @@ def _run_network(
     exclusive = bundle.info["activation"] == "softmax"
 
     def progress(done: int, total: int) -> None:
-        job.progress("Network", turn[0] * total + done, turn[1] * total)
+        job.progress("Segmenting", turn[0] * total + done, turn[1] * total)
         job.check_stop()
 
     for setup in engine.ladder(start):

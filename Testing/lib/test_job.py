@@ -129,7 +129,7 @@ def test_progress_is_told_at_its_beginning_and_end_and_not_too_often():
     job, events = Job.open(None, {}), []
     job.listeners.append(events.append)
     for done in range(1001):
-        job.progress("Network", done, 1000)
+        job.progress("Segmenting", done, 1000)
     assert events[0]["done"] == 0
     assert events[0]["seconds_left"] is None
     assert events[-1]["done"] == 1000
@@ -141,7 +141,7 @@ def test_a_job_without_a_folder_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with Job.open(None, {}) as job:
         job.check_stop()
-        job.progress("Network", 1, 2)
+        job.progress("Segmenting", 1, 2)
     assert not list(tmp_path.iterdir())
 
 

@@ -19,21 +19,21 @@ def shown(stream, events):
 
 
 def test_a_terminal_sees_a_bar_on_one_line_that_goes_away_at_the_end():
-    text = shown(Terminal(), lambda job: job.progress("Network", 1, 2))
-    assert "Network [############------------] 50 %" in text
+    text = shown(Terminal(), lambda job: job.progress("Segmenting", 1, 2))
+    assert "Segmenting [############------------] 50 %" in text
     assert "\n" not in text
     assert text.split("\r")[-1] == ""
     assert text.split("\r")[-2].strip() == ""
 
 
 def test_elsewhere_a_short_job_is_silent():
-    assert shown(io.StringIO(), lambda job: job.progress("Network", 1, 2)) == ""
+    assert shown(io.StringIO(), lambda job: job.progress("Segmenting", 1, 2)) == ""
 
 
 def test_elsewhere_a_long_job_says_a_line_now_and_then(monkeypatch):
     monkeypatch.setattr("MedSegEffNetLib.terminal._QUIET", 0.0)
-    text = shown(io.StringIO(), lambda job: job.progress("Network", 1, 2))
-    assert text == "Network [############------------] 50 %\n"
+    text = shown(io.StringIO(), lambda job: job.progress("Segmenting", 1, 2))
+    assert text == "Segmenting [############------------] 50 %\n"
 
 
 def test_notices_and_epochs_have_lines_of_their_own():
@@ -47,7 +47,7 @@ def test_notices_and_epochs_have_lines_of_their_own():
 
 
 def test_the_time_left_is_told_in_words():
-    assert bar("Network", 1, 4, 42.0) == "Network [######------------------] 25 %, 42 s left"
+    assert bar("Segmenting", 1, 4, 42.0) == "Segmenting [######------------------] 25 %, 42 s left"
     assert [duration(seconds) for seconds in (42, 150, 7500)] == ["42 s", "2 min", "2 h 05 min"]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 
-def slow_network(panel, monkeypatch):
+def slow_network(panel, monkeypatch, seconds=0.05):
     """Let the job's process take its time, so that each stage can be met."""
     from MedSegEffNetPanel.jobs import Interpreter
 
     code = (
         "import sys, time; from MedSegEffNetLib.job import Job; check = Job.check_stop\n"
-        "def slow(job): time.sleep(0.05); check(job)\n"
+        f"def slow(job): time.sleep({seconds}); check(job)\n"
         "Job.check_stop = slow\n"
         "from MedSegEffNetLib.__main__ import main; sys.exit(main())"
     )

@@ -66,10 +66,10 @@ def test_a_picture_before_the_start(sample, take):
 def test_a_picture_while_it_computes(sample, take, monkeypatch, wait_until):
     from slow_jobs import slow_network
 
-    slow_network(sample.panel, monkeypatch)
+    slow_network(sample.panel, monkeypatch, 0.5)
     sample.ui.applyButton.click()
-    assert wait_until(lambda: sample.run.fraction and sample.run.text.startswith("Network"), PATIENCE)
-    assert wait_until(lambda: sample.run.fraction > 0.4, PATIENCE)
+    assert wait_until(lambda: sample.run.fraction and sample.run.text.startswith("Segmenting"), PATIENCE)
+    assert wait_until(lambda: sample.run.fraction > 0.3, PATIENCE)
     take("running")
     sample.ui.applyButton.click()
     assert wait_until(lambda: not sample.run._job.alive, PATIENCE)

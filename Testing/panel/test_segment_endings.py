@@ -10,7 +10,7 @@ import pytest
 from cases import PATIENCE, add_synthetic_patient, count, is_running
 from slow_jobs import no_memory, slow_network
 
-STAGES = ("Writing", "Starting", "Network", "Making the segments")
+STAGES = ("Writing", "Starting", "Segmenting", "Making the segments")
 
 
 @pytest.mark.parametrize("stage", STAGES)

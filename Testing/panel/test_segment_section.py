@@ -218,7 +218,7 @@ def test_the_log_and_the_report_tell_what_happened(section, apply):
 
     add_synthetic_patient()
     run = apply()
-    assert "Network" in section.ui.logText.plainText
+    assert "Segmenting" in section.ui.logText.plainText
     section.ui.copyReportButton.click()
     report = qt.QApplication.clipboard().text()
     assert "MedSegEffNet" in report

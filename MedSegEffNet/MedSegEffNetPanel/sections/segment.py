@@ -128,6 +128,8 @@ class PanelSection(Section):
         button.enabled = not reasons
         button.toolTip = join_reasons(reasons) or (_("Stop; the scene stays as it is.") if running else _("Segment."))
         self.inputs.enable(not running)
+        for widget in (self.ui.fillButton, self.ui.folderButton, self.ui.outputSelector, self.ui.modelList):
+            widget.enabled = not running
         self.ui.framesBox.visible = self.inputs.frames() > 1
         if not running:
             self.progress.show_reasons(reasons, self.panel.environment.status().ready)

@@ -63,7 +63,7 @@ class ProgressView:
 
 def time_left(seconds: float | None) -> str:
     """ "…, about 12 s left"; empty if it is not known."""
-    if seconds is None:
+    if seconds is None or seconds < 0.5:
         return ""
     if seconds < 90:
         return _(" (about {seconds} s left)").format(seconds=max(1, round(seconds)))

@@ -74,7 +74,7 @@ def test_a_run_folder_holds_request_and_events(segment, case, tmp_path):
     assert request["inputs"] == {"all": str(case)}
     events = read_events(tmp_path / "run")[0]
     assert (events[0]["event"], events[-1]["event"]) == ("started", "finished")
-    assert {event["stage"] for event in events if event["event"] == "progress"} >= {"Network"}
+    assert {event["stage"] for event in events if event["event"] == "progress"} >= {"Segmenting"}
     told = events[-1]
     assert told["label_map"] == str(tmp_path / "a.nii.gz")
     assert (told["report"], told["uncertainty"], told["probabilities"], told["warnings"]) == (None, None, {}, [])
