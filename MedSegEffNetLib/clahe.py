@@ -27,7 +27,7 @@ def equalize(volume: np.ndarray, clip_limit: float, tiles: int) -> np.ndarray:
     """
     # Slices in one piece of memory, whatever the order of the volume's axes.
     result = np.empty(volume.shape[::-1], dtype=np.float32)
-    height, width = int(result.shape[1]), int(result.shape[2])
+    width, height = volume.shape[:2]
     places = [_Places.along(length, tiles) for length in (height, width)]
     for picture, equalized in zip(volume.T, result, strict=True):
         equalized[...] = _equalize_slice(np.round(picture).astype(np.uint8), clip_limit, tiles, places[0], places[1])

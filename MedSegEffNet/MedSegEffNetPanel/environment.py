@@ -35,7 +35,8 @@ from MedSegEffNetPanel.installing.requirements import (
     cost,
     parse_graphics,
 )
-from MedSegEffNetPanel.jobs import Interpreter, JobQueue, PanelJob, new_folder
+from MedSegEffNetPanel.jobs import Interpreter, JobQueue, PanelJob
+from MedSegEffNetPanel.run_folders import new_folder
 from MedSegEffNetPanel.settings import Settings
 from MedSegEffNetPanel.signals import Signal
 

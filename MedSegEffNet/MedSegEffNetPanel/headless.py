@@ -13,8 +13,8 @@ from MedSegEffNetLib.job import read_events
 from MedSegEffNetLib.models.registry import find, user_folder
 from MedSegEffNetPanel import bridge, steps
 from MedSegEffNetPanel.environment import Environment
-from MedSegEffNetPanel.jobs import new_folder
-from MedSegEffNetPanel.segmenting.request import INPUTS, LABEL_MAP, Options, Request, Source, input_path, segment_words
+from MedSegEffNetPanel.run_folders import INPUTS, new_folder
+from MedSegEffNetPanel.segmenting.request import LABEL_MAP, Options, Request, Source, input_path, segment_words
 from MedSegEffNetPanel.settings import Settings
 
 

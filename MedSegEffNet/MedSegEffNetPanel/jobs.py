@@ -25,7 +25,7 @@ from MedSegEffNetPanel.job_report import make_report, sentence
 from MedSegEffNetPanel.processes import ChildProcess, DetachedProcess, Interpreter, Process
 from MedSegEffNetPanel.signals import Signal
 
-__all__ = ["Interpreter", "JobError", "JobQueue", "JobState", "PanelJob", "new_folder"]
+__all__ = ["Interpreter", "JobError", "JobQueue", "JobState", "PanelJob"]
 
 POLL_MS = 200
 STOP_SECONDS = 5.0  # from the file STOP to terminate
@@ -320,29 +320,6 @@ class JobQueue:
         self.changed.emit(job)
         if job.state.over and not job.alive:
             self._start_next()
-
-
-def new_folder(base: Path, name: str) -> Path:
-    """Make ``base/0001-name``, with the next number that is free: paths stay short, as Windows wants them.
-
-    Raises
-    ------
-    MedSegEffNetError
-        The folder could not be made.
-    """
-    try:
-        base.mkdir(parents=True, exist_ok=True)
-        numbers = [int(path.name[:4]) for path in base.iterdir() if path.name[:4].isdigit()]
-        number = max(numbers, default=0) % 9999 + 1
-        while True:
-            folder = base / f"{number:04d}-{name}"
-            try:
-                folder.mkdir()
-                return folder
-            except FileExistsError:
-                number += 1
-    except OSError as error:
-        raise atomic.write_error(base / name, error) from error
 
 
 def _folder_problem(folder: Path, error: OSError | MedSegEffNetError) -> JobError:

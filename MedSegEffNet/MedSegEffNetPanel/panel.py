@@ -9,9 +9,11 @@ import ctk
 import qt
 
 from MedSegEffNetLib.models.registry import user_folder
+from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.environment import Environment
-from MedSegEffNetPanel.jobs import JobQueue, new_folder
+from MedSegEffNetPanel.jobs import JobQueue
 from MedSegEffNetPanel.parameters import Parameters
+from MedSegEffNetPanel.run_folders import new_folder, tidy
 from MedSegEffNetPanel.sections import Section, find_sections
 from MedSegEffNetPanel.settings import Settings
 from MedSegEffNetPanel.signals import Signal
@@ -34,6 +36,7 @@ class Panel:
         self.environment = Environment(self.settings)
         self.jobs = JobQueue(self.environment.interpreter)
         self.models_changed = Signal()
+        self._tidying = steps.run(tidy(self._runs()), done=lambda nothing: None, failed=_raise)
         self.sections: list[Section] = []
         self._bars: dict[type[Section], ctk.ctkCollapsibleButton] = {}
         for kind in find_sections():
@@ -61,7 +64,11 @@ class Panel:
 
     def new_run(self, name: str) -> Path:
         """A new folder for the run of a job called ``name``, in the user's own folder (a short path, for Windows)."""
-        return new_folder(user_folder().parent / "runs", name)
+        return new_folder(self._runs(), name)
+
+    @staticmethod
+    def _runs() -> Path:
+        return user_folder().parent / "runs"
 
     def show(self, name: str) -> None:
         """Open the section in the file ``name``."""
@@ -90,6 +97,11 @@ class Panel:
 
     def cleanup(self) -> None:
         """The module ends; detached jobs run on and are found again by their folders."""
+        self._tidying.cancel()
         for section in self.sections:
             section.cleanup()
         self.jobs.cleanup()
+
+
+def _raise(error: Exception) -> None:
+    raise error

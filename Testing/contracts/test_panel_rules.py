@@ -62,7 +62,9 @@ def test_every_section_is_found_by_itself():
     files = {path.stem for path in (PANEL / "sections").glob("*.py")} - {"__init__"}
     assert {"segment", "models", "environment"} <= files
     for name in files:
-        classes = [node.name for node in tree_of(PANEL / "sections" / f"{name}.py").body if isinstance(node, ast.ClassDef)]
+        classes = [
+            node.name for node in tree_of(PANEL / "sections" / f"{name}.py").body if isinstance(node, ast.ClassDef)
+        ]
         assert "PanelSection" in classes, f"sections/{name}.py has no class PanelSection"
 
 

@@ -80,7 +80,7 @@ def make_queue(slicer_app, tmp_path):
 @pytest.fixture
 def run(make_queue, tmp_path):
     """A function that submits one job of a mode to a new queue."""
-    from MedSegEffNetPanel.jobs import new_folder
+    from MedSegEffNetPanel.run_folders import new_folder
 
     def run(*words, detached=False):
         return make_queue().submit(words[0], words, new_folder(tmp_path / "runs", "test"), detached=detached)
@@ -348,19 +348,3 @@ def test_the_report_has_versions_request_log_and_output(run, wait_until):
     report = job.report()
     for part in ("MedSegEffNet ", "Python ", '"command": "test"', "Started.", "fatal: something odd"):
         assert part in report
-
-
-def test_run_folders_are_numbered_and_never_used_twice(slicer_app, tmp_path):
-    from MedSegEffNetPanel.jobs import new_folder
-
-    names = [new_folder(tmp_path / "runs", "segment").name for number in range(3)]
-    assert names == ["0001-segment", "0002-segment", "0003-segment"]
-
-
-def test_a_base_folder_that_cannot_be_made_is_told(slicer_app, tmp_path):
-    from MedSegEffNetLib.errors import MedSegEffNetError
-    from MedSegEffNetPanel.jobs import new_folder
-
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(MedSegEffNetError, match="could not be written"):
-        new_folder(tmp_path / "file" / "runs", "segment")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import PATIENCE, segment_array
 
+from cases import PATIENCE, segment_array
 from MedSegEffNetLib.job import running_process
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
@@ -21,8 +21,9 @@ def take(request, tmp_path, window, rendering):
 
     ``kept=False``: not for docs/images.
     """
-    from harness.pictures import picture
     from PIL import Image
+
+    from harness.pictures import picture
 
     folder = IMAGES if request.config.getoption("-m") == "" else tmp_path
 

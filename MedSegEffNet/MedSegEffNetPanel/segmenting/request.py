@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-INPUTS = "in"
+from MedSegEffNetPanel.run_folders import INPUTS
+
 OUTPUTS = "out"  # of a sequence: a folder for each time point
 LABEL_MAP = "label_map.nii"  # uncompressed: it is mapped into memory, not read
 UNCERTAINTY = "uncertainty.nii"

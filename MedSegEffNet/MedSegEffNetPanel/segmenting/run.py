@@ -14,8 +14,8 @@ from slicer.i18n import tr as _
 from MedSegEffNetLib.errors import InputError, MedSegEffNetError
 from MedSegEffNetPanel import bridge, steps
 from MedSegEffNetPanel.jobs import JobState, PanelJob
+from MedSegEffNetPanel.run_folders import INPUTS
 from MedSegEffNetPanel.segmenting.request import (
-    INPUTS,
     REPORT,
     UNCERTAINTY,
     Request,

@@ -1,0 +1,109 @@
+"""Volumes as training data, and a training of one network a modality."""
+
+import json
+
+import numpy as np
+import pytest
+
+from MedSegEffNetLib import image
+from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.job import read_events
+from MedSegEffNetLib.models.bundle import Bundle
+from MedSegEffNetLib.training.config import Recipe
+from MedSegEffNetLib.training.run import train
+from MedSegEffNetLib.training.volumes import Prepared, VolumeFeed
+
+TINY = {
+    "epochs": "2", "patch_size": "[64,32,16]", "samples_per_epoch": "3", "learning_rate": "0.001",
+    "network.variant": "lite0", "network.encoder_weights": "none", "network.strides": "[2,2]",
+    "network.widths": "[8,16]", "network.decoder_channels": "[8,8,8,8]", "augmentation.shift": "0.1",
+}  # fmt: skip
+
+
+def a_case(depth=10, height=20):
+    return Prepared("a", np.ones((1, depth, height, 16), np.float16), np.zeros((3, depth, height, 16), np.int8))
+
+
+def test_the_depth_is_cut_around_the_center_or_anywhere_when_shifted():
+    slices = np.arange(20, dtype=np.float16)[None, :, None, None] * np.ones((1, 20, 4, 4), np.float16)
+    case = Prepared("a", slices, np.zeros((1, 20, 4, 4), np.int8))
+    draw = np.random.default_rng(0)
+    _, stream = VolumeFeed(Recipe(patch_size=(16, 16, 16))).training([case], draw)
+    assert next(stream)[0][0, 0, :, 0, 0].tolist() == list(range(2, 18))
+    shifted = VolumeFeed(Recipe(patch_size=(16, 16, 16), augmentation={"shift": 0.1}))
+    starts = {int(next(shifted.training([case], draw)[1])[0][0, 0, 0, 0, 0]) for _ in range(40)}
+    assert starts == {0, 1, 2, 3, 4}
+
+
+def test_an_epoch_draws_as_many_volumes_as_asked_and_every_case_before_one_again():
+    feed = VolumeFeed(Recipe(batch_size=2, samples_per_epoch=5))
+    count, stream = feed.training([a_case(), a_case(depth=12), a_case(height=24)], np.random.default_rng(0))
+    shapes = [tuple(images.shape) for images, _ in stream]
+    assert count == 3
+    assert [shape[0] for shape in shapes] == [2, 2, 1]
+    assert all(shape[2] in (10, 12) and shape[3] in (20, 24) for shape in shapes)
+
+
+@pytest.fixture(scope="module")
+def patients(tmp_path_factory):
+    """Four patients in the layout of BraTS with T1ce and FLAIR; the first one lacks FLAIR."""
+    folder = tmp_path_factory.mktemp("brats")
+    draw = np.random.default_rng(0)
+    for number in range(4):
+        case = folder / f"BraTS20_Training_{number:03d}"
+        case.mkdir()
+        label = np.zeros((40, 48, 10), np.uint8)
+        label[8:28, 10:30, 2:8], label[12:22, 14:24, 3:7], label[15:20, 16:20, 4:6] = 2, 1, 4
+        brain = np.zeros(label.shape)
+        brain[4:36, 4:44] = 100
+        for name in ("t1ce", "flair")[: 1 if number == 0 else 2]:
+            array = brain + 20 * label + draw.normal(0, 5, label.shape) * (brain > 0)
+            image.write(case / f"{case.name}_{name}.nii.gz", Image(array.astype(np.float32), np.eye(4)))
+        image.write(case / f"{case.name}_seg.nii.gz", Image(label, np.eye(4)))
+    return folder
+
+
+def test_one_network_a_modality_is_trained_and_they_become_one_model(patients, tmp_path):
+    folder = train("brain-tumor", patients, tmp_path / "run", settings=TINY)
+    bundle = Bundle.open(folder)
+    bundle.verify()
+    assert [entry["key"] for entry in bundle.info["networks"]] == ["t1ce", "flair"]
+    events = read_events(tmp_path / "run")[0]
+    epochs = [(event["network"], event["epoch"]) for event in events if event["event"] == "epoch"]
+    assert epochs == [("t1ce", 1), ("t1ce", 2), ("flair", 1), ("flair", 2)]
+    told = [event["text"] for event in events if event["event"] == "notice"]
+    assert any(text.startswith("There is no network for t2") for text in told)
+    assert (tmp_path / "run" / "t1ce" / "checkpoints" / "last.pt").is_file()
+
+
+def test_a_killed_training_goes_on_with_the_network_it_was_at_and_ends_with_the_same_losses(patients, tmp_path):
+    from MedSegEffNetLib.training import loop
+
+    settings = {**TINY, "channels": "t1ce,flair"}
+    losses = {}
+    train("brain-tumor", patients, tmp_path / "whole", settings=settings)
+    losses["whole"] = _losses(tmp_path / "whole")
+    original, calls = loop.Trainer.train_epoch, []
+
+    def dying(self, cases, job):
+        calls.append(self.key)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return original(self, cases, job)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop.Trainer, "train_epoch", dying)
+        with pytest.raises(BaseException):  # noqa: B017 - however it ends, it is resumed
+            train("brain-tumor", patients, tmp_path / "killed", settings=settings)
+    train("brain-tumor", patients, tmp_path / "killed", settings=settings)
+    assert _losses(tmp_path / "killed") == losses["whole"]
+    request = json.loads((tmp_path / "killed" / "job.json").read_text(encoding="utf-8"))["request"]
+    assert request["recipe"]["channels"] == ["t1ce", "flair"]
+
+
+def _losses(run):
+    return [
+        (event["network"], event["train_loss"], event["val_loss"])
+        for event in read_events(run)[0]
+        if event["event"] == "epoch"
+    ]
