@@ -15,10 +15,22 @@ import slicer
 import slicer.util
 from PySide6 import QtCore
 
-from harness import application, contract, dialogs, failures, generated, mrml, nodes, pythonqt, scripted, widgets
+from harness import (
+    application,
+    contract,
+    dialogs,
+    editor,
+    failures,
+    generated,
+    mrml,
+    nodes,
+    pythonqt,
+    scripted,
+    widgets,
+)
 
 _RENAMED = {"QFileDialog": dialogs.QFileDialog, "QUiLoader": widgets.QUiLoader}
-_BEHAVIOR = (nodes, widgets)  # importing them registers their classes
+_BEHAVIOR = (nodes, widgets, editor)  # importing them registers their classes
 
 
 class _QtModule(types.ModuleType):

@@ -1,77 +1,19 @@
-"""The segment editor, on the real logic of Slicer; and a stroke of its brush for tests."""
+"""The segment editor, on the real logic of Slicer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import numpy as np
 import slicer
-import vtk
-from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6 import QtGui, QtWidgets
 
-from harness import effects, nodes
+from harness import effects
 from harness.generated import behaves, generated
-from harness.segments_table import Observers, qMRMLSegmentsTableView
+from harness.editor_parts import Observers, Parts
 
 _EVENTS = ("EndCloseEvent", "EndBatchProcessEvent")
-
-
-class _Parts:
-    """The widgets inside the editor, with the names that they have in Slicer."""
-
-    def __init__(self, editor: QtWidgets.QWidget) -> None:
-        self.segmentation = _named(nodes.qMRMLNodeComboBox(), "SegmentationNodeComboBox")
-        self.segmentation.setProperty("nodeTypes", ["vtkMRMLSegmentationNode"])
-        self.segmentation.setProperty("noneEnabled", False)  # so the first segmentation of a scene is taken
-        self.source = _named(nodes.qMRMLNodeComboBox(), "SourceVolumeNodeComboBox")
-        self.source.setProperty("nodeTypes", ["vtkMRMLScalarVolumeNode"])
-        self.source.setProperty("noneEnabled", True)
-        self.source.setProperty("addEnabled", False)
-        self.source.setProperty("noneDisplay", "Select source volume to enable editing")
-        self.segmentation_label = QtWidgets.QLabel("Segmentation:")
-        self.source_label = QtWidgets.QLabel("Source volume:")
-        self.add = _named(QtWidgets.QPushButton("Add"), "AddSegmentButton")
-        self.remove = _named(QtWidgets.QPushButton("Remove"), "RemoveSegmentButton")
-        self.show_3d = _named(QtWidgets.QPushButton("Show 3D"), "Show3DButton")
-        self.switch = _named(QtWidgets.QToolButton(text="Segmentations"), "SwitchToSegmentationsButton")
-        self.table = _named(qMRMLSegmentsTableView(), "SegmentsTableView")
-        self.effects = _named(QtWidgets.QFrame(), "EffectsGroupBox")
-        self.effects.setLayout(QtWidgets.QGridLayout())
-        self.history = _named(QtWidgets.QFrame(), "UndoRedoGroupBox")
-        self.undo = _named(QtWidgets.QToolButton(text="Undo"), "UndoButton")
-        self.redo = _named(QtWidgets.QToolButton(text="Redo"), "RedoButton")
-        self.options = _named(QtWidgets.QGroupBox("Options"), "OptionsGroupBox")
-        self.masking = _named(QtWidgets.QGroupBox("Masking"), "MaskingGroupBox")
-        self.options.hide()
-        self.masking.hide()
-        self._lay_out(editor)
-
-    def _lay_out(self, editor: QtWidgets.QWidget) -> None:
-        grid = QtWidgets.QGridLayout(editor)
-        for row, widgets in enumerate(((self.segmentation_label, self.segmentation), (self.source_label, self.source))):
-            grid.addWidget(widgets[0], row, 0)
-            grid.addWidget(widgets[1], row, 1)
-        bar = QtWidgets.QHBoxLayout()
-        for widget in (self.add, self.remove, self.show_3d, self.switch):
-            bar.addWidget(widget)
-        grid.addLayout(bar, 2, 0, 1, 2)
-        history = QtWidgets.QHBoxLayout(self.history)
-        history.addWidget(self.undo)
-        history.addWidget(self.redo)
-        left, right = QtWidgets.QVBoxLayout(), QtWidgets.QVBoxLayout()
-        for widget in (self.effects, self.history):
-            left.addWidget(widget)
-        left.addStretch()
-        for widget in (self.table, self.options, self.masking):
-            right.addWidget(widget)
-        grid.addLayout(left, 3, 0)
-        grid.addLayout(right, 3, 1)
-
-
-def _named(widget: Any, name: str) -> Any:
-    widget.setObjectName(name)
-    return widget
 
 
 # the property that shows or hides parts
@@ -109,9 +51,11 @@ class qMRMLSegmentEditorWidget(generated("qMRMLSegmentEditorWidget")):  # type: 
         self._order: list[str] = []
         self._keys: list[QtGui.QShortcut] = []
         self._of_scene, self._of_node, self._of_segmentation = Observers(self), Observers(self), Observers(self)
-        self._parts = _Parts(self)
+        self._parts = Parts(self)
         self._effects = effects.made_for(self)
-        self._buttons = {"": self._button("None", None)} | {one.name: self._button(one.name, one) for one in self._effects}
+        self._buttons = {"": self._button("None", None)} | {
+            one.name: self._button(one.name, one) for one in self._effects
+        }
         self.updateEffectList()
         self._connect()
 
@@ -341,3 +285,201 @@ class qMRMLSegmentEditorWidget(generated("qMRMLSegmentEditorWidget")):  # type: 
             row = ids.index(segment_id)
             self._parts.table.setSelectedSegmentIDs([*ids[row + 1 :], *ids[:row][-1:]][:1])
             self._segmentation.GetSegmentation().RemoveSegment(segment_id)
+
+    # effects
+
+    def availableEffectNames(self) -> list[str]:
+        """The names of all effects."""
+        return [effect.name for effect in self._effects]
+
+    def effectByName(self, name: str) -> Any:
+        """An effect, or None."""
+        return next((effect for effect in self._effects if effect.name == name), None)
+
+    def activeEffect(self) -> Any:
+        """The effect in use, or None."""
+        return self._active
+
+    def setActiveEffect(self, effect: Any) -> None:
+        """Use an effect, or none."""
+        if self._node is None:
+            _refuse(effect, "setActiveEffect: set the segment editor node before")
+        else:
+            self._node.SetActiveEffectName(effect.name if effect is not None else "")
+
+    def setActiveEffectByName(self, name: str) -> None:
+        """Use the effect of a name; with an unknown or empty one none is used."""
+        self.setActiveEffect(self.effectByName(name))
+
+    def _show_effect(self) -> None:
+        effect = self.effectByName(self._node.GetActiveEffectName() or "")
+        usable = self._source is not None and not self.readOnly
+        self._parts.effects.setEnabled(usable)
+        if effect is self._active:
+            return
+        if self._active is not None:
+            self._active.deactivate()
+        if effect is not None:
+            self._logic.SetSourceRepresentationToBinaryLabelMap()
+            effect.activate()
+        self._active = effect
+        self._parts.options.setVisible(effect is not None)
+        self._parts.options.setTitle(effect.title if effect is not None else "")
+        self._parts.masking.setVisible(effect is not None and self.maskingSectionVisible)
+        for name, button in self._buttons.items():
+            button.setChecked(name == (effect.name if effect is not None else ""))
+
+    def _button(self, text: str, effect: Any) -> QtWidgets.QToolButton:
+        button = QtWidgets.QToolButton(self._parts.effects, text=text, checkable=True)
+        button.setObjectName(text if effect is not None else "NULL")
+        button.clicked.connect(lambda: self.setActiveEffect(effect))
+        return button
+
+    def effectNameOrder(self) -> list[str]:
+        """The names that come first."""
+        return list(self._order)
+
+    def setEffectNameOrder(self, names: Any) -> None:
+        """Show these effects first."""
+        self._order = list(names)
+        self.updateEffectList()
+
+    def _write_unorderedEffectsVisible(self, on: bool) -> None:
+        self._unorderedEffectsVisible = on
+        self.updateEffectList()
+
+    def _displayed(self) -> list[str]:
+        known = self.availableEffectNames()
+        first = [name for name in self._order if name in known]
+        return ["", *first, *(name for name in known if self.unorderedEffectsVisible and name not in first)]
+
+    def updateEffectList(self) -> None:
+        """Show the buttons in their order."""
+        grid = self._parts.effects.layout()
+        for button in self._buttons.values():
+            grid.removeWidget(button)
+            button.hide()
+        for place, name in enumerate(self._displayed()):
+            grid.addWidget(self._buttons[name], *divmod(place, self.effectColumnCount))
+            self._buttons[name].show()
+
+    def effectCount(self) -> int:
+        """How many buttons there are, with that for no effect."""
+        return len(self._displayed())
+
+    def effectByIndex(self, place: int) -> Any:
+        """The effect of a button; the first is for none."""
+        names = self._displayed()
+        return self.effectByName(names[place]) if 0 <= place < len(names) else None
+
+    def toggleSourceVolumeIntensityMaskEnabled(self) -> None:
+        """Edit in a range of intensities only, or everywhere."""
+        self._node.SetSourceVolumeIntensityMask(not self._node.GetSourceVolumeIntensityMask())
+
+    toggleMasterVolumeIntensityMaskEnabled = toggleSourceVolumeIntensityMaskEnabled
+
+    def _write_readOnly(self, on: bool) -> None:
+        self._readOnly = on
+        if on:
+            self.setActiveEffect(None)
+        self.updateWidgetFromMRML()
+        self._show_history()
+
+    # undo
+
+    def saveStateForUndo(self) -> None:
+        """Remember the segmentation as it is."""
+        if self.maximumNumberOfUndoStates > 0:
+            self._logic.SaveStateForUndo()
+
+    def undo(self) -> None:
+        """Go back to what was remembered."""
+        self._logic.Undo()
+
+    def redo(self) -> None:
+        """Take the last undo back."""
+        self._logic.Redo()
+
+    def _read_maximumNumberOfUndoStates(self) -> int:
+        return self._logic.GetMaximumNumberOfUndoStates()
+
+    def _write_maximumNumberOfUndoStates(self, number: int) -> None:
+        self._logic.SetMaximumNumberOfUndoStates(number)
+
+    def _write_undoEnabled(self, on: bool) -> None:
+        self._undoEnabled = on
+        if on:
+            self._logic.ClearUndoState()
+        self._parts.history.setVisible(on)
+
+    def _show_history(self) -> None:
+        self._parts.undo.setEnabled(not self.readOnly and self._logic.CanUndo())
+        self._parts.redo.setEnabled(not self.readOnly and self._logic.CanRedo())
+
+    # keys
+
+    def installKeyboardShortcuts(self, parent: Any = None) -> None:
+        """Numbers for the effects, Escape for none, Z and Y for undo and redo, Q and W for the segments."""
+        self.uninstallKeyboardShortcuts()
+        keys: dict[str, Callable[[], None]] = {
+            "Z": self.undo,
+            "Ctrl+Z": self.undo,
+            "Y": self.redo,
+            "Ctrl+Y": self.redo,
+            "Q": self.selectPreviousSegment,
+            "W": self.selectNextSegment,
+            "Escape": partial(self.setActiveEffect, None),
+            "I": self.toggleSourceVolumeIntensityMaskEnabled,
+            **{("Shift+" if n > 10 else "") + str(n % 10): partial(self._toggle, n) for n in range(1, 21)},
+        }
+        for key, do in keys.items():
+            shortcut = QtGui.QShortcut(QtGui.QKeySequence(key), parent or slicer.util.mainWindow())
+            shortcut.activated.connect(do)
+            self._keys.append(shortcut)
+
+    def uninstallKeyboardShortcuts(self) -> None:
+        """Take the keys away."""
+        for shortcut in self._keys:
+            shortcut.setParent(None)
+            shortcut.deleteLater()
+        self._keys = []
+
+    def _toggle(self, place: int) -> None:
+        effect = self.effectByIndex(place)
+        if not self.readOnly:
+            self.setActiveEffect(None if effect is self._active else effect)
+
+
+def _show_or_hide(title: str, names: tuple[str, ...]) -> Callable[[Any, bool], None]:
+    def write(self: Any, on: bool) -> None:
+        self.__dict__[f"_{title}"] = on
+        for name in names:
+            getattr(self._parts, name).setVisible(on)
+
+    return write
+
+
+for _title, _names in _SHOWN.items():
+    setattr(qMRMLSegmentEditorWidget, f"_default_{_title}", True)
+    setattr(qMRMLSegmentEditorWidget, f"_write_{_title}", _show_or_hide(_title, _names))
+
+
+def _show_node(box: Any, node: Any) -> None:
+    if box.currentNode() is not node:
+        was = box.blockSignals(True)
+        box.setCurrentNode(node)
+        box.blockSignals(was)
+
+
+def _slice_logics() -> list[Any]:
+    logics = slicer.app.applicationLogic().GetSliceLogics()
+    return [logics.GetItemAsObject(place) for place in range(logics.GetNumberOfItems())]
+
+
+def _id(node: Any) -> str:
+    return node.GetID() if node is not None else ""
+
+
+def _refuse(given: Any, message: str) -> None:
+    if given is not None:
+        raise RuntimeError(message)

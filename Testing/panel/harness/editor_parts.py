@@ -1,4 +1,4 @@
-"""The table of segments, and observers that end with the widget they are for."""
+"""What the segment editor is made of: the table of segments, selectors and buttons."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shiboken6
 import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from harness import failures
+from harness import failures, nodes
 from harness.generated import behaves, generated
 
 
@@ -134,3 +134,60 @@ class qMRMLSegmentsTableView(generated("qMRMLSegmentsTableView")):  # type: igno
         if selected != self._told:
             self._told = selected
             self.selectionChanged.emit(None, None)
+
+
+class Parts:
+    """The widgets inside the editor, with the names that they have in Slicer."""
+
+    def __init__(self, editor: QtWidgets.QWidget) -> None:
+        self.segmentation = _named(nodes.qMRMLNodeComboBox(), "SegmentationNodeComboBox")
+        self.segmentation.setProperty("nodeTypes", ["vtkMRMLSegmentationNode"])
+        self.segmentation.setProperty("noneEnabled", False)  # so the first segmentation of a scene is taken
+        self.source = _named(nodes.qMRMLNodeComboBox(), "SourceVolumeNodeComboBox")
+        self.source.setProperty("nodeTypes", ["vtkMRMLScalarVolumeNode"])
+        self.source.setProperty("noneEnabled", True)
+        self.source.setProperty("addEnabled", False)
+        self.source.setProperty("noneDisplay", "Select source volume to enable editing")
+        self.segmentation_label = QtWidgets.QLabel("Segmentation:")
+        self.source_label = QtWidgets.QLabel("Source volume:")
+        self.add = _named(QtWidgets.QPushButton("Add"), "AddSegmentButton")
+        self.remove = _named(QtWidgets.QPushButton("Remove"), "RemoveSegmentButton")
+        self.show_3d = _named(QtWidgets.QPushButton("Show 3D"), "Show3DButton")
+        self.switch = _named(QtWidgets.QToolButton(text="Segmentations"), "SwitchToSegmentationsButton")
+        self.table = _named(qMRMLSegmentsTableView(), "SegmentsTableView")
+        self.effects = _named(QtWidgets.QFrame(), "EffectsGroupBox")
+        self.effects.setLayout(QtWidgets.QGridLayout())
+        self.history = _named(QtWidgets.QFrame(), "UndoRedoGroupBox")
+        self.undo = _named(QtWidgets.QToolButton(text="Undo"), "UndoButton")
+        self.redo = _named(QtWidgets.QToolButton(text="Redo"), "RedoButton")
+        self.options = _named(QtWidgets.QGroupBox("Options"), "OptionsGroupBox")
+        self.masking = _named(QtWidgets.QGroupBox("Masking"), "MaskingGroupBox")
+        self.options.hide()
+        self.masking.hide()
+        self._lay_out(editor)
+
+    def _lay_out(self, editor: QtWidgets.QWidget) -> None:
+        grid = QtWidgets.QGridLayout(editor)
+        for row, widgets in enumerate(((self.segmentation_label, self.segmentation), (self.source_label, self.source))):
+            grid.addWidget(widgets[0], row, 0)
+            grid.addWidget(widgets[1], row, 1)
+        bar = QtWidgets.QHBoxLayout()
+        for widget in (self.add, self.remove, self.show_3d, self.switch):
+            bar.addWidget(widget)
+        grid.addLayout(bar, 2, 0, 1, 2)
+        history = QtWidgets.QHBoxLayout(self.history)
+        history.addWidget(self.undo)
+        history.addWidget(self.redo)
+        left, right = QtWidgets.QVBoxLayout(), QtWidgets.QVBoxLayout()
+        for widget in (self.effects, self.history):
+            left.addWidget(widget)
+        left.addStretch()
+        for widget in (self.table, self.options, self.masking):
+            right.addWidget(widget)
+        grid.addLayout(left, 3, 0)
+        grid.addLayout(right, 3, 1)
+
+
+def _named(widget: Any, name: str) -> Any:
+    widget.setObjectName(name)
+    return widget
