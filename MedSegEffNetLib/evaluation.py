@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from MedSegEffNetLib import metrics, report, terminal
+from MedSegEffNetLib import atomic, metrics, report, terminal
 from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.readers import read_folder
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.inference import ensemble
 from MedSegEffNetLib.inference.options import Options
 from MedSegEffNetLib.inference.predict import segment_case
 from MedSegEffNetLib.job import Job
@@ -94,6 +95,50 @@ def evaluate(
     return summary
 
 
+def evaluate_each(
+    bundle: Bundle, cases: Sequence[Case], output: Path, options: Options, job: Job
+) -> dict[str, list[dict[str, Any]]]:
+    """Measure every ensemble and every single network of a model; writes ``ensembles.csv`` and ``ensembles.md``.
+
+    Returns rows as in ``per_case.csv`` by the ensemble's name. A single network is measured on the cases that have its
+    image. Errors as in :func:`evaluate`.
+    """
+    task = _task(bundle)
+    channels = {entry["key"]: set(entry["channels"]) for entry in bundle.info["networks"]}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ensemble.names(bundle)}
+    for number, case in enumerate(cases):
+        job.progress("Comparing ensembles", number, len(cases))
+        images, true = _load(case)
+        for name, kept in rows.items():
+            job.check_stop()
+            if channels.get(name, set()) <= set(images):
+                result = segment_case(images, bundle, replace(options, ensemble=name), Job.open(None, {}))
+                kept += _rows(case, task, true, result.label_map)
+    job.progress("Comparing ensembles", len(cases), len(cases))
+    named = [{"ensemble": name, **row} for name, kept in rows.items() for row in kept]
+    report.write_per_case_csv(output / "ensembles.csv", named)
+    with atomic.replacing(output / "ensembles.md") as temporary:
+        temporary.write_text(ensemble_table(rows), encoding="utf-8")
+    return rows
+
+
+def ensemble_table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Dice of each ensemble as a Markdown table: mean / SD / median of each region, and the tumors missed (Dice 0)."""
+    regions = list(dict.fromkeys(row["region"] for kept in rows.values() for row in kept))
+    lines = ["| network | " + " | ".join(regions) + " | cases |", "|---" * (len(regions) + 2) + "|"]
+    for name, kept in rows.items():
+        summary = metrics.summarize(kept)
+        cells = []
+        for region in regions if kept else ():
+            dice = summary[region]["dice"]
+            missed = sum(row["dice"] == 0 for row in kept if row["region"] == region)
+            figures = " / ".join(terminal.number(dice[part]) for part in ("mean", "std", "median"))
+            cells.append(figures + (f" ({missed} missed)" if missed else ""))
+        if kept:
+            lines.append(f"| {name} | " + " | ".join(cells) + f" | {len({row['case'] for row in kept})} |")
+    return "\n".join(lines) + "\n"
+
+
 def summary_table(summary: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """The summary as text."""
     rows = [
@@ -138,11 +183,16 @@ def _task(bundle: Bundle) -> SegmentationTask:
 
 
 def _segment(case: Case, bundle: Bundle, options: Options) -> tuple[dict[str, Image], Image, Image]:
+    images, true = _load(case)
+    result = segment_case(images, bundle, options, Job.open(None, {}))
+    return images, true, result.label_map
+
+
+def _load(case: Case) -> tuple[dict[str, Image], Image]:
     images, true = case.load()
     if true is None:
         raise InputError(f"case {case.id} has no label map", hint="evaluation needs labelled cases")
-    result = segment_case(images, bundle, options, Job.open(None, {}))
-    return images, true, result.label_map
+    return images, true
 
 
 def _rows(case: Case, task: SegmentationTask, true: Image, predicted: Image) -> list[dict[str, Any]]:

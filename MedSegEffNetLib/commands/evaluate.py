@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+EACH = "all"
 HELP = "measure a model on labelled cases: summary.json, per_case.csv, report.html"
 
 
@@ -17,7 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--engine", default="auto", help="auto, openvino or torch")
     parser.add_argument("--flips", action="store_true", help="average with the mirrored images' predictions")
-    parser.add_argument("--ensemble", default="", metavar="NAME", help="which networks vote, of a model of several")
+    parser.add_argument(
+        "--ensemble", default="", metavar="NAME",
+        help="which networks vote, of a model of several; all: its default, and a table of every one",
+    )  # fmt: skip
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     parser.add_argument("--run", type=Path, metavar="FOLDER", dest="folder", help="make it a job with events")
 
@@ -26,15 +30,20 @@ def run(arguments: argparse.Namespace) -> None:
     """Evaluate and print the table."""
     from MedSegEffNetLib import evaluation
     from MedSegEffNetLib.commands._inputs import check_output
+    from MedSegEffNetLib.inference import ensemble
     from MedSegEffNetLib.inference.options import Options
     from MedSegEffNetLib.job import Job
     from MedSegEffNetLib.models.registry import find
     from MedSegEffNetLib.terminal import ProgressLine
 
+    each = arguments.ensemble == EACH
     options = Options(
-        arguments.device, arguments.engine, arguments.flips, arguments.threads, ensemble=arguments.ensemble
-    )
+        arguments.device, arguments.engine, arguments.flips, arguments.threads,
+        ensemble="" if each else arguments.ensemble,
+    )  # fmt: skip
     bundle = find(arguments.model)
+    if not each:
+        ensemble.check(bundle, arguments.ensemble)
     data, split, output = arguments.data, arguments.split, arguments.output
     for name in ("summary.json", "per_case.csv", "report.html"):
         check_output(output / name)
@@ -53,6 +62,9 @@ def run(arguments: argparse.Namespace) -> None:
             title=f"{bundle.name} {bundle.version} on {data.name}, {split}",
             provenance={"data": data.name, "split": split},
         )
+        rows = evaluation.evaluate_each(bundle, cases, output, options, job) if each else {}
         job.finish(output=output.resolve(), summary=summary)
     print(evaluation.summary_table(summary))
+    if rows:
+        print(evaluation.ensemble_table(rows))
     print(output / "report.html")

@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Check everything, segment, write, and print the volumes."""
+    from MedSegEffNetLib.inference import ensemble
     from MedSegEffNetLib.inference.options import Options
     from MedSegEffNetLib.models.registry import find
 
@@ -62,6 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.ensemble,
     )
     bundle = find(arguments.model)
+    ensemble.check(bundle, options.ensemble)
     if arguments.batch is None:
         _run_one(arguments, bundle, options)
     else:

@@ -38,6 +38,13 @@ def names(bundle: Bundle) -> list[str]:
     return [*(str(entry["name"]) for entry in bundle.info.get("ensembles", [])), *keys] if len(keys) > 1 else keys
 
 
+def check(bundle: Bundle, ensemble: str) -> None:
+    """Raise an :class:`InputError` if the model has no ``ensemble`` (empty: its default)."""
+    there = names(bundle)
+    if ensemble and ensemble not in there:
+        raise InputError(f"model {bundle.name} has no ensemble '{ensemble}'", expected="one of " + ", ".join(there))
+
+
 def choose(bundle: Bundle, ensemble: str, given: Collection[str]) -> Votes:
     """The votes of ``ensemble`` (empty: the model's default) among the networks whose channels are ``given``.
 
@@ -48,10 +55,8 @@ def choose(bundle: Bundle, ensemble: str, given: Collection[str]) -> Votes:
     InputError
         The model has no such ensemble or network, or an image of the single network asked for is missing.
     """
-    there = names(bundle)
-    if ensemble and ensemble not in there:
-        raise InputError(f"model {bundle.name} has no ensemble '{ensemble}'", expected="one of " + ", ".join(there))
-    name = ensemble or there[0]
+    check(bundle, ensemble)
+    name = ensemble or names(bundle)[0]
     channels = {str(entry["key"]): entry["channels"] for entry in bundle.info["networks"]}
     separate = bool(bundle.info.get("ensembles"))
     usable = [key for key, needed in channels.items() if not separate or set(needed) <= set(given)]

@@ -91,5 +91,10 @@ def probabilities(logits: np.ndarray, exclusive: bool) -> np.ndarray:
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         normalized: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
         return normalized
-    sigmoid: np.ndarray = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+    # In place: a volume's maps are large.
+    sigmoid: np.ndarray = np.clip(logits, -30, 30)
+    np.negative(sigmoid, out=sigmoid)
+    np.exp(sigmoid, out=sigmoid)
+    sigmoid += 1
+    np.reciprocal(sigmoid, out=sigmoid)
     return sigmoid

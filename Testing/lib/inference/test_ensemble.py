@@ -55,7 +55,7 @@ def test_a_network_that_was_never_trained_is_as_good_as_a_missing_image():
 
 def test_single_networks_can_be_asked_for_but_not_without_their_image():
     model = a_model(*ALL)
-    assert choose(model, "t2", ALL).by_region == dict.fromkeys(("WT", "TC", "ET"), {"t2": 1.0})
+    assert choose(model, "t2", ALL).by_region == {region: {"t2": 1.0} for region in ("WT", "TC", "ET")}
     with pytest.raises(InputError, match="t2 needs the image t2"):
         choose(model, "t2", ("flair",))
     with pytest.raises(InputError, match="no ensemble 'third'") as caught:

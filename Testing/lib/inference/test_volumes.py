@@ -122,3 +122,22 @@ def test_a_missing_modality_is_no_refusal(brain_bundle, brain):
 def test_both_engines_agree_on_an_ensemble(brain_bundle, brain):
     first, second = (segment(brain, brain_bundle, engine=name).probabilities for name in ("openvino", "torch"))
     assert np.abs(first - second).max() < 0.05
+
+
+def test_every_ensemble_and_network_is_measured_on_the_cases_that_have_its_image(brain_bundle, brain, tmp_path):
+    from MedSegEffNetLib.dataset.case import Case
+    from MedSegEffNetLib.evaluation import ensemble_table, evaluate_each
+
+    true = brain["t1ce"].with_array((brain["t1ce"].array > 90).astype(np.uint8) * 4)
+    cases = [
+        Case("a", "a", "val", lambda: (brain, true)),
+        Case("b", "b", "val", lambda: ({"flair": brain["flair"]}, true)),
+    ]
+    rows = evaluate_each(brain_bundle, cases, tmp_path, Options(device="cpu"), Job.open(None, {}))
+    assert {name: len(kept) for name, kept in rows.items()} == {"first": 6, "second": 6, "t1ce": 3, "flair": 6}
+    table = ensemble_table(rows)
+    assert (tmp_path / "ensembles.md").read_text(encoding="utf-8") == table
+    assert table.startswith("| network | WT | TC | ET | cases |")
+    assert "| t1ce |" in table
+    missed = [{"case": "a", "region": "ET", "dice": 0.0}, {"case": "b", "region": "ET", "dice": 0.5}]
+    assert "(1 missed) | 2 |" in ensemble_table({"first": missed})

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import slicer
-from PySide6 import QtGui, QtWidgets
+from PySide6 import QtGui
 
 from harness import effects
-from harness.generated import behaves, generated
+from harness.editor_effects import EffectsPart, refuse
 from harness.editor_parts import Observers, Parts
+from harness.generated import behaves, generated
+from harness.nodes import qMRMLWidget
 
 _EVENTS = ("EndCloseEvent", "EndBatchProcessEvent")
 
@@ -28,7 +29,7 @@ _SHOWN = {
 
 
 @behaves
-class qMRMLSegmentEditorWidget(generated("qMRMLSegmentEditorWidget")):  # type: ignore[misc]
+class qMRMLSegmentEditorWidget(EffectsPart, generated("qMRMLSegmentEditorWidget")):  # type: ignore[misc]
     """The editor: follows its node, tells of what was chosen in it, and keeps the history for undo.
 
     Where Slicer prints that a node must be set before, this raises RuntimeError.
@@ -89,7 +90,7 @@ class qMRMLSegmentEditorWidget(generated("qMRMLSegmentEditorWidget")):  # type: 
         self._of_scene.clear()
         if scene is not None:
             self._of_scene.watch(scene, self._after_scene, *(getattr(scene, event) for event in _EVENTS))
-        super().setMRMLScene(scene)
+        qMRMLWidget.setMRMLScene(self, scene)
         self.updateWidgetFromMRML()
 
     def _after_scene(self) -> None:
@@ -131,7 +132,7 @@ class qMRMLSegmentEditorWidget(generated("qMRMLSegmentEditorWidget")):  # type: 
     def setSegmentationNode(self, node: Any) -> None:
         """Edit another segmentation; no effect is active then."""
         if self._node is None:
-            _refuse(node, "setSegmentationNode: set the segment editor node before")
+            refuse(node, "setSegmentationNode: set the segment editor node before")
         elif self._node.GetSegmentationNode() is not node:
             self.setActiveEffect(None)
             self._node.SetAndObserveSegmentationNode(node)
@@ -151,7 +152,7 @@ class qMRMLSegmentEditorWidget(generated("qMRMLSegmentEditorWidget")):  # type: 
     def setSourceVolumeNode(self, node: Any) -> None:
         """Edit on another volume."""
         if self._node is None or self.segmentationNode() is None:
-            _refuse(node, "setSourceVolumeNode: set the segment editor node and the segmentation before")
+            refuse(node, "setSourceVolumeNode: set the segment editor node and the segmentation before")
         elif self._node.GetSourceVolumeNode() is not node:
             self._node.SetAndObserveSourceVolumeNode(node)
 
@@ -286,105 +287,6 @@ class qMRMLSegmentEditorWidget(generated("qMRMLSegmentEditorWidget")):  # type: 
             self._parts.table.setSelectedSegmentIDs([*ids[row + 1 :], *ids[:row][-1:]][:1])
             self._segmentation.GetSegmentation().RemoveSegment(segment_id)
 
-    # effects
-
-    def availableEffectNames(self) -> list[str]:
-        """The names of all effects."""
-        return [effect.name for effect in self._effects]
-
-    def effectByName(self, name: str) -> Any:
-        """An effect, or None."""
-        return next((effect for effect in self._effects if effect.name == name), None)
-
-    def activeEffect(self) -> Any:
-        """The effect in use, or None."""
-        return self._active
-
-    def setActiveEffect(self, effect: Any) -> None:
-        """Use an effect, or none."""
-        if self._node is None:
-            _refuse(effect, "setActiveEffect: set the segment editor node before")
-        else:
-            self._node.SetActiveEffectName(effect.name if effect is not None else "")
-
-    def setActiveEffectByName(self, name: str) -> None:
-        """Use the effect of a name; with an unknown or empty one none is used."""
-        self.setActiveEffect(self.effectByName(name))
-
-    def _show_effect(self) -> None:
-        effect = self.effectByName(self._node.GetActiveEffectName() or "")
-        usable = self._source is not None and not self.readOnly
-        self._parts.effects.setEnabled(usable)
-        if effect is self._active:
-            return
-        if self._active is not None:
-            self._active.deactivate()
-        if effect is not None:
-            self._logic.SetSourceRepresentationToBinaryLabelMap()
-            effect.activate()
-        self._active = effect
-        self._parts.options.setVisible(effect is not None)
-        self._parts.options.setTitle(effect.title if effect is not None else "")
-        self._parts.masking.setVisible(effect is not None and self.maskingSectionVisible)
-        for name, button in self._buttons.items():
-            button.setChecked(name == (effect.name if effect is not None else ""))
-
-    def _button(self, text: str, effect: Any) -> QtWidgets.QToolButton:
-        button = QtWidgets.QToolButton(self._parts.effects, text=text, checkable=True)
-        button.setObjectName(text if effect is not None else "NULL")
-        button.clicked.connect(lambda: self.setActiveEffect(effect))
-        return button
-
-    def effectNameOrder(self) -> list[str]:
-        """The names that come first."""
-        return list(self._order)
-
-    def setEffectNameOrder(self, names: Any) -> None:
-        """Show these effects first."""
-        self._order = list(names)
-        self.updateEffectList()
-
-    def _write_unorderedEffectsVisible(self, on: bool) -> None:
-        self._unorderedEffectsVisible = on
-        self.updateEffectList()
-
-    def _displayed(self) -> list[str]:
-        known = self.availableEffectNames()
-        first = [name for name in self._order if name in known]
-        return ["", *first, *(name for name in known if self.unorderedEffectsVisible and name not in first)]
-
-    def updateEffectList(self) -> None:
-        """Show the buttons in their order."""
-        grid = self._parts.effects.layout()
-        for button in self._buttons.values():
-            grid.removeWidget(button)
-            button.hide()
-        for place, name in enumerate(self._displayed()):
-            grid.addWidget(self._buttons[name], *divmod(place, self.effectColumnCount))
-            self._buttons[name].show()
-
-    def effectCount(self) -> int:
-        """How many buttons there are, with that for no effect."""
-        return len(self._displayed())
-
-    def effectByIndex(self, place: int) -> Any:
-        """The effect of a button; the first is for none."""
-        names = self._displayed()
-        return self.effectByName(names[place]) if 0 <= place < len(names) else None
-
-    def toggleSourceVolumeIntensityMaskEnabled(self) -> None:
-        """Edit in a range of intensities only, or everywhere."""
-        self._node.SetSourceVolumeIntensityMask(not self._node.GetSourceVolumeIntensityMask())
-
-    toggleMasterVolumeIntensityMaskEnabled = toggleSourceVolumeIntensityMaskEnabled
-
-    def _write_readOnly(self, on: bool) -> None:
-        self._readOnly = on
-        if on:
-            self.setActiveEffect(None)
-        self.updateWidgetFromMRML()
-        self._show_history()
-
     # undo
 
     def saveStateForUndo(self) -> None:
@@ -393,7 +295,15 @@ class qMRMLSegmentEditorWidget(generated("qMRMLSegmentEditorWidget")):  # type: 
             self._logic.SaveStateForUndo()
 
     def undo(self) -> None:
-        """Go back to what was remembered."""
+        """Go back to what was remembered.
+
+        Raises
+        ------
+        RuntimeError
+            Only one state is kept: an undo keeps the present one as well, and Slicer crashes as it finds no other.
+        """
+        if self.maximumNumberOfUndoStates == 1:
+            raise RuntimeError("undo with maximumNumberOfUndoStates 1 ends Slicer: n states are n - 1 steps")
         self._logic.Undo()
 
     def redo(self) -> None:
@@ -416,38 +326,12 @@ class qMRMLSegmentEditorWidget(generated("qMRMLSegmentEditorWidget")):  # type: 
         self._parts.undo.setEnabled(not self.readOnly and self._logic.CanUndo())
         self._parts.redo.setEnabled(not self.readOnly and self._logic.CanRedo())
 
-    # keys
-
-    def installKeyboardShortcuts(self, parent: Any = None) -> None:
-        """Numbers for the effects, Escape for none, Z and Y for undo and redo, Q and W for the segments."""
-        self.uninstallKeyboardShortcuts()
-        keys: dict[str, Callable[[], None]] = {
-            "Z": self.undo,
-            "Ctrl+Z": self.undo,
-            "Y": self.redo,
-            "Ctrl+Y": self.redo,
-            "Q": self.selectPreviousSegment,
-            "W": self.selectNextSegment,
-            "Escape": partial(self.setActiveEffect, None),
-            "I": self.toggleSourceVolumeIntensityMaskEnabled,
-            **{("Shift+" if n > 10 else "") + str(n % 10): partial(self._toggle, n) for n in range(1, 21)},
-        }
-        for key, do in keys.items():
-            shortcut = QtGui.QShortcut(QtGui.QKeySequence(key), parent or slicer.util.mainWindow())
-            shortcut.activated.connect(do)
-            self._keys.append(shortcut)
-
-    def uninstallKeyboardShortcuts(self) -> None:
-        """Take the keys away."""
-        for shortcut in self._keys:
-            shortcut.setParent(None)
-            shortcut.deleteLater()
-        self._keys = []
-
-    def _toggle(self, place: int) -> None:
-        effect = self.effectByIndex(place)
-        if not self.readOnly:
-            self.setActiveEffect(None if effect is self._active else effect)
+    def _write_readOnly(self, on: bool) -> None:
+        self._readOnly = on
+        if on:
+            self.setActiveEffect(None)
+        self.updateWidgetFromMRML()
+        self._show_history()
 
 
 def _show_or_hide(title: str, names: tuple[str, ...]) -> Callable[[Any, bool], None]:
@@ -478,8 +362,3 @@ def _slice_logics() -> list[Any]:
 
 def _id(node: Any) -> str:
     return node.GetID() if node is not None else ""
-
-
-def _refuse(given: Any, message: str) -> None:
-    if given is not None:
-        raise RuntimeError(message)

@@ -167,14 +167,16 @@ class Parts:
         self._lay_out(editor)
 
     def _lay_out(self, editor: QtWidgets.QWidget) -> None:
-        grid = QtWidgets.QGridLayout(editor)
-        for row, widgets in enumerate(((self.segmentation_label, self.segmentation), (self.source_label, self.source))):
-            grid.addWidget(widgets[0], row, 0)
-            grid.addWidget(widgets[1], row, 1)
-        bar = QtWidgets.QHBoxLayout()
+        column = QtWidgets.QVBoxLayout(editor)
+        form = QtWidgets.QFormLayout()
+        form.addRow(self.segmentation_label, self.segmentation)
+        form.addRow(self.source_label, self.source)
+        column.addLayout(form)
+        bar, body = QtWidgets.QHBoxLayout(), QtWidgets.QHBoxLayout()
         for widget in (self.add, self.remove, self.show_3d, self.switch):
             bar.addWidget(widget)
-        grid.addLayout(bar, 2, 0, 1, 2)
+        column.addLayout(bar)
+        column.addLayout(body)
         history = QtWidgets.QHBoxLayout(self.history)
         history.addWidget(self.undo)
         history.addWidget(self.redo)
@@ -184,8 +186,8 @@ class Parts:
         left.addStretch()
         for widget in (self.table, self.options, self.masking):
             right.addWidget(widget)
-        grid.addLayout(left, 3, 0)
-        grid.addLayout(right, 3, 1)
+        body.addLayout(left)
+        body.addLayout(right, 1)
 
 
 def _named(widget: Any, name: str) -> Any:

@@ -213,6 +213,15 @@ class qSlicerSegmentEditorScriptedLabelEffect(_WithSelf, generated("qSlicerSegme
     """An effect written in Python that draws."""
 
 
+@behaves
+class qSlicerSegmentEditorScissorsEffect(generated("qSlicerSegmentEditorScissorsEffect")):  # type: ignore[misc]
+    """Scissors."""
+
+    def deactivate(self) -> None:
+        """End, as other effects do."""
+        qSlicerSegmentEditorAbstractEffect.deactivate(self)
+
+
 def _threshold(effect: Any) -> None:
     lowest, highest = effect.doubleParameter("MinimumThreshold"), effect.doubleParameter("MaximumThreshold")
     source, modifier = array_of(effect.sourceVolumeImageData()), effect.defaultModifierLabelmap()

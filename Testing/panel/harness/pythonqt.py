@@ -33,12 +33,31 @@ def install() -> None:
         if "__setattr__" in vars(kind):
             kind.__setattr__ = _setattr
     _object.__getattribute__ = _getattribute
+    values = _value_classes()
+    _getters.update({kind: kind.__getattribute__ for kind in values})  # all before the first is replaced
+    for kind in values:
+        kind.__getattribute__ = _getattribute_of_value
     QtCore.QByteArray.__bytes__ = _no_bytes
 
 
 def _qobject_classes() -> list[Any]:
     found = [getattr(module, name) for module in MODULES for name in dir(module)]
     return [kind for kind in found if isinstance(kind, type) and issubclass(kind, _object)]
+
+
+def _value_classes() -> list[Any]:
+    """Those that are no QObjects and of which we know what Python sees: QColor, QUrl, QTableWidgetItem and others."""
+    known = [(name, getattr(module, name)) for module in MODULES for name in dir(module) if contract.live_names(name)]
+    return [kind for _name, kind in known if isinstance(kind, type) and not issubclass(kind, _object)]
+
+
+def _getattribute_of_value(self: Any, name: str) -> Any:
+    kind = type(self)
+    getter = next(_getters[base] for base in kind.__mro__ if base in _getters)
+    names = contract.live_names(kind.__name__)
+    if names and name not in names and not name.startswith("_") and _asked_from_outside(2):
+        raise AttributeError(f"{kind.__name__} has no attribute named '{name}'")
+    return getter(self, name)
 
 
 def _no_bytes(array: QtCore.QByteArray) -> bytes:
