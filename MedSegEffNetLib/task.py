@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -237,6 +237,18 @@ def find_channel(task_id: str, channels: tuple[Channel, ...], name: str) -> Chan
         f"{task_id} has no channel called '{name}'",
         expected="one of " + ", ".join(channel.name for channel in channels),
     )
+
+
+def reference_channel(channels: Sequence[Channel], given: Collection[str]) -> str:
+    """Name of the channel on whose grid the others are brought and the result lies.
+
+    It is the first required channel that is among the names ``given``, else the first of ``channels`` that is;
+    ``ValueError`` if none is.
+    """
+    names = [channel.name for channel in sorted(channels, key=lambda one: not one.required) if channel.name in given]
+    if not names:
+        raise ValueError(f"none of the channels {', '.join(channel.name for channel in channels)} is given")
+    return names[0]
 
 
 def list_tasks() -> dict[str, Task]:

@@ -300,7 +300,7 @@ class JobQueue:
         for detached in (False, True):
             lane = [job for job in self.jobs if job.detached == detached]
             waiting = [job for job in lane if job.state is JobState.QUEUED]
-            busy = next((job for job in lane if job.alive), None)
+            busy = next((job for job in lane if job.state is not JobState.QUEUED and not job.state.over), None)
             if busy is None and waiting:
                 waiting[0].start(self._interpreter())
                 self._timer.start()
@@ -318,7 +318,7 @@ class JobQueue:
 
     def _on_changed(self, job: PanelJob) -> None:
         self.changed.emit(job)
-        if job.state.over and not job.alive:
+        if job.state.over:
             self._start_next()
 
 

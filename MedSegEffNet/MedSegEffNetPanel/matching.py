@@ -11,10 +11,9 @@ from pathlib import Path
 
 from slicer.i18n import tr as _
 
-from MedSegEffNetLib.dataset.channels import is_label
-from MedSegEffNetLib.task import Channel
+from MedSegEffNetLib.dataset.series_names import channel_of, is_label, of_two_patients
+from MedSegEffNetLib.task import Channel, reference_channel
 from MedSegEffNetPanel.grid import Grid
-from MedSegEffNetPanel.series_names import channel_of, of_two_patients
 
 
 @dataclass(frozen=True)
@@ -44,19 +43,21 @@ class ChannelState:
     Attributes
     ----------
     word : for the narrow column: "ok", "missing" ... sentence : what is the matter, and what to do.
-    blocks : nothing can be segmented so. can_resample : a copy on the grid of the first channel would mend it.
+    blocks : nothing can be segmented so. can_resample : a copy on the grid of the reference would mend it.
+    doubtful : it may be wrong, and the user should look.
     """
 
     word: str
     sentence: str
     blocks: bool = False
     can_resample: bool = False
+    doubtful: bool = False
 
 
 def fill_channels(candidates: Sequence[Candidate], channels: Sequence[Channel]) -> dict[str, str]:
     """Node id by channel name, for the channels that can be told without doubt.
 
-    Names and series descriptions are read by :mod:`MedSegEffNetPanel.series_names`.
+    Names and series descriptions are read by :mod:`MedSegEffNetLib.dataset.series_names`.
     Volumes of two patients are never mixed. Of several volumes for a channel, the only one on the grid of the other
     channels is taken. A color volume with as many components as there are channels serves them all where no volume
     has a channel's name; the only volume of the scene serves the only channel whatever its name.
@@ -98,7 +99,7 @@ def _same_grid(one: Candidate, other: Candidate) -> bool:
 
 
 def channel_states(channels: Sequence[Channel], facts: Mapping[str, Candidate | None]) -> dict[str, ChannelState]:
-    """How it stands with each channel; the first volume that is given is the reference for the grid."""
+    """How it stands with each channel; the volume of the reference channel gives the grid."""
     given = {channel.name: chosen for channel in channels if (chosen := facts.get(channel.name)) is not None}
     color = next((chosen for chosen in given.values() if chosen.components > 1), None)
     states = {}
@@ -151,8 +152,8 @@ def _chosen(
         (n for n, o in given.items() if n != channel.name and o.fingerprint and o.fingerprint == chosen.fingerprint),
         None,
     )
-    first = next(iter(given.values()))
-    if chosen.grid is None or first.grid is None:
+    reference = given[reference_channel(channels, given)]
+    if chosen.grid is None or reference.grid is None:
         return ChannelState(_("empty"), _("{name} holds no voxels. Load it again.").format(**names), blocks=True)
     if twin is not None:
         text = _("{name} is also chosen for {other}. Choose another volume for one of them.")
@@ -162,26 +163,34 @@ def _chosen(
         return ChannelState(
             _("same image"), text.format(**names, twin=given[equal].name, other=titles[equal]), blocks=True
         )
-    if not chosen.grid.same(first.grid):
-        text = _("{name} has {found}, not placed as {first} with {wanted}. Press Resample for a copy that fits.")
-        text = text.format(**names, found=chosen.grid.text(), first=first.name, wanted=first.grid.text())
+    if not chosen.grid.same(reference.grid):
+        text = _("{name} has {found}, not placed as {reference} with {wanted}. Press Resample for a copy that fits.")
+        text = text.format(
+            **names, found=chosen.grid.text(), reference=reference.name, wanted=reference.grid.text()
+        )
         return ChannelState(_("other grid"), text, blocks=True, can_resample=True)
-    return _judged_by_name(channel, chosen, channels, first)
+    return _judged_by_name(channel, chosen, channels, reference)
 
 
-def _judged_by_name(channel: Channel, chosen: Candidate, channels: Sequence[Channel], first: Candidate) -> ChannelState:
+def _judged_by_name(
+    channel: Channel, chosen: Candidate, channels: Sequence[Channel], reference: Candidate
+) -> ChannelState:
     """Warnings: they do not block, as a name may be wrong."""
     names = {"name": chosen.name, "channel": channel.title}
     if is_label(Path(chosen.name)):
         return ChannelState(
-            _("a mask?"), _("{name} looks like a segmentation. Check that it is {channel}.").format(**names)
+            _("a mask?"), _("{name} looks like a segmentation. Check that it is {channel}.").format(**names), doubtful=True
         )
     told = channel_of(chosen.name, chosen.description, channels)
     if told not in (None, channel.name):
         names["other"] = next(c.title for c in channels if c.name == told)
         text = _("{name} looks like {other}. Check that it is {channel}.").format(**names)
-        return ChannelState(_("looks like {other}").format(**names), text)
-    if chosen.group != first.group and chosen.group and first.group:
-        text = _("{name} lies elsewhere in the data tree than {first}. Check that both are of one patient.")
-        return ChannelState(_("other patient?"), text.format(**names, first=first.name))
+        return ChannelState(_("looks like {other}").format(**names), text, doubtful=True)
+    names["reference"] = reference.name
+    if chosen.group != reference.group and chosen.group and reference.group:
+        text = _("{name} lies elsewhere in the data tree than {reference}. Check that both are of one patient.")
+        return ChannelState(_("other patient?"), text.format(**names), doubtful=True)
+    if of_two_patients((chosen.name, reference.name), channels):
+        text = _("{name} and {reference} are called like volumes of two patients. Check that both are of one.")
+        return ChannelState(_("other patient?"), text.format(**names), doubtful=True)
     return ChannelState(_("ok"), _("{name} is {channel}.").format(**names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,10 @@ class Panel:
         return user_folder().parent / "runs"
 
     def show(self, name: str) -> None:
-        """Open the section in the file ``name``."""
-        self._bars[type(self.section(name))].collapsed = False
+        """Open the section in the file ``name`` and bring it into view."""
+        bar = self._bars[type(self.section(name))]
+        bar.collapsed = False
+        qt.QTimer.singleShot(0, functools.partial(_bring_into_view, bar))  # when it has its height
 
     def enter(self) -> None:
         """The module has become visible."""
@@ -101,6 +104,14 @@ class Panel:
         for section in self.sections:
             section.cleanup()
         self.jobs.cleanup()
+
+
+def _bring_into_view(widget: qt.QWidget) -> None:
+    area = widget.parentWidget()
+    while area is not None and not area.inherits("QScrollArea"):
+        area = area.parentWidget()
+    if area is not None:
+        area.ensureWidgetVisible(widget)
 
 
 def _raise(error: Exception) -> None:

@@ -2,55 +2,42 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from MedSegEffNetLib.dataset.series_names import channel_of, is_label, of_two_patients
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.formats import READERS, suffix_of
 from MedSegEffNetLib.image import Image, read
 from MedSegEffNetLib.task import Channel, Task
 
-_LABEL_WORDS = {"seg", "mask", "label", "labels", "otmulticlass", "brainmask", "gold", "segmentation", "lesion"}
 _SLICES = (".png", ".webp", ".tif", ".tiff", ".npy")
 
 
-def words(path: Path) -> list[str]:
-    """The words of a file's name, lower case: split at anything but letters and digits, and at camel-case steps."""
-    name = path.name[: len(path.name) - len(suffix_of(path, READERS))]
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
-
-
-def is_label(path: Path) -> bool:
-    """Whether a file's name says that it is a label map or a mask."""
-    parts = words(path)
-    return bool(_LABEL_WORDS & {*parts, "".join(parts)})
-
-
 def match_channels(files: Sequence[Path], channels: Sequence[Channel]) -> dict[str, Path]:
-    """The file of each channel, by names and aliases as whole words (so ``t1`` never takes a ``t1ce`` file).
+    """The file of each channel, as :func:`MedSegEffNetLib.dataset.series_names.channel_of` reads the files' names.
 
-    Where several files carry a channel's name, the one in whose name it stands first is taken.
+    A file serves one channel at most, and one whose name can be read in two ways none.
 
     Raises
     ------
     InputError
         Two files are as good for a channel, a required channel has none, or none has any.
     """
-    images = [path for path in files if not is_label(path)]
-    found: dict[str, Path] = {}
-    for channel in channels:
-        candidates = [(position, path) for path in images if (position := _position(path, channel)) is not None]
-        best = [path for position, path in candidates if position == min(p for p, _ in candidates)]
-        if len(best) > 1:
+    candidates: dict[str, list[Path]] = {channel.name: [] for channel in channels}
+    for path in files:
+        name = channel_of(path.name, "", channels)
+        if name is not None:
+            candidates[name].append(path)
+    for name, several in candidates.items():
+        if len(several) > 1:
             raise InputError(
-                f"{len(best)} files may be channel {channel.name}: " + ", ".join(sorted(path.name for path in best)),
+                f"{len(several)} files may be channel {name}: " + ", ".join(sorted(path.name for path in several)),
                 expected="one file a channel",
-                hint=f"name the right one with --input {channel.name}=FILE",
+                hint=f"name the right one with --input {name}=FILE",
             )
-        if best:
-            found[channel.name] = best[0]
+    found = {name: several[0] for name, several in candidates.items() if several}
     missing = [channel for channel in channels if channel.required and channel.name not in found]
     if missing or not found:
         missing = missing or list(channels)
@@ -61,20 +48,6 @@ def match_channels(files: Sequence[Path], channels: Sequence[Channel]) -> dict[s
             hint="name the file with --input CHANNEL=FILE",
         )
     return found
-
-
-def _position(path: Path, channel: Channel) -> int | None:
-    """Index of the word in the file's name where a spelling of the channel begins; None if there is none."""
-    parts = words(path)
-    spellings = [words(Path(spelling)) for spelling in (channel.name, *channel.aliases)]
-    for index in range(len(parts)):
-        if any(parts[index : index + len(spelling)] == spelling for spelling in spellings):
-            return index
-    return None
-
-
-def _is_channel(path: Path, channels: Sequence[Channel]) -> bool:
-    return any(_position(path, channel) is not None for channel in channels)
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -109,9 +82,16 @@ def load_case_images(folder: Path, task: Task) -> dict[str, Image]:
         )
     images = [path for path in files if not is_label(path)]
     volumes = [path for path in images if suffix_of(path, READERS) not in _SLICES]
-    if len(volumes) < len(images) and not any(_is_channel(path, task.channels) for path in volumes):
+    if len(volumes) < len(images) and not any(channel_of(path.name, "", task.channels) for path in volumes):
         return split_components(read(folder), task.channels, str(folder))
-    return {name: read(path) for name, path in match_channels(files, task.channels).items()}
+    found = match_channels(files, task.channels)
+    loaded = {name: read(path) for name, path in found.items()}
+    if of_two_patients((path.name for path in found.values()), task.channels):
+        listed = ", ".join(path.name for path in found.values())
+        first = next(iter(loaded))
+        doubt = f"The files {listed} may be of two patients, by their names: check that they are of one."
+        loaded[first] = replace(loaded[first], notes=(*loaded[first].notes, doubt))
+    return loaded
 
 
 def split_components(image: Image, channels: Sequence[Channel], source: str) -> dict[str, Image]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.image import GRID_TOLERANCE, Image, resample, same_grid
-from MedSegEffNetLib.task import Channel
+from MedSegEffNetLib.task import Channel, reference_channel
 
 SMALLEST_SLICE = 16
 LARGEST_VALUE = 1e12  # squares of larger values, summed over a volume, are too large for float32
@@ -25,7 +25,7 @@ def check_images(
     Parameters
     ----------
     images : by channel name.
-    resampled : bring images of other grids onto the grid of the first required channel.
+    resampled : bring images of other grids onto that of :func:`MedSegEffNetLib.task.reference_channel`.
 
     Raises
     ------
@@ -48,8 +48,7 @@ def check_images(
     for name, image in images.items():
         _check_image(name, image)
     ordered = {channel.name: images[channel.name] for channel in channels if channel.name in images}
-    reference = next(name for name in ordered if by_name[name].required or not any(c.required for c in channels))
-    ordered, warnings = _onto_one_grid(ordered, reference, resampled)
+    ordered, warnings = _onto_one_grid(ordered, reference_channel(channels, ordered), resampled)
     for channel in channels:
         # Where none is required each has its own network: what that costs is told with the votes.
         if channel.name not in ordered and any(other.required for other in channels):

@@ -18,7 +18,7 @@ from MedSegEffNetLib.inference.options import Options, Setup
 from MedSegEffNetLib.job import Job
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.preprocessing import Pipeline, stack
-from MedSegEffNetLib.task import Channel
+from MedSegEffNetLib.task import Channel, reference_channel
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def segment_case(images: Mapping[str, Image], bundle: Bundle, options: Options, 
 def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job: Job) -> Result:
     clock = _Clock()
     checked, warnings = check_images(images, bundle.channels, resampled=options.resample)
-    grid = next(iter(checked.values()))
+    grid = checked[reference_channel(bundle.channels, checked)]
     votes = ensemble.choose(bundle, options.ensemble, checked)
     channels = _channels_seen(bundle, votes, checked)
     pipeline = Pipeline.from_steps(bundle.preprocessing)

@@ -10,7 +10,7 @@ TASK = SegmentationTask(
     title="Skin layers of the heel",
     description="Stratum corneum, epidermis, dermis and subcutaneous tissue in 2D MRI of the heel.",
     dimensions=2,
-    channels=(Channel("t2", "T2", ("mri", "mr", "t2map", "image", "echo")),),
+    channels=(Channel("t2", "T2", ("mri", "mr", "t2map", "t2 map", "image", "echo")),),
     labels=(
         Label(
             1, "stratum corneum", (250, 210, 80), Terminology(TISSUE, Code("SCT", "36696005", "Stratum corneum"), _HEEL)

@@ -16,6 +16,7 @@ ALLOWED = {
     "__version__",
     "atomic",
     "dataset.channels",
+    "dataset.series_names",
     "errors",
     "formats",
     "image",

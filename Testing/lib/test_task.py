@@ -76,3 +76,12 @@ def test_two_channels_cannot_share_a_name():
 def test_spelling_details_do_not_matter():
     channels = (Channel("t1ce", "T1ce", ("t1 post",)),)
     assert find_channel("x", channels, "T1-Post") is channels[0]
+
+
+def test_the_first_required_channel_that_is_given_gives_the_grid():
+    slices, brain = get_task("tumor-slices").channels, get_task("brain-tumor").channels
+    assert reference_channel(slices, {"t1", "flair"}) == "flair"
+    assert reference_channel(slices, ["t1ce", "t1"]) == "t1"
+    assert reference_channel(brain, {"t2": 1, "flair": 2}) == "t2"
+    with pytest.raises(ValueError, match="t1, flair, t1ce"):
+        reference_channel(slices, [])

@@ -156,6 +156,43 @@ def test_a_selector_follows_the_scene(scene, selector):
     assert chosen == ["first", None]
 
 
+def test_when_the_chosen_node_leaves_its_neighbor_is_chosen(scene, selector):
+    nodes = [scene.AddNewNodeByClass(VOLUME, name) for name in ("first", "second", "third")]
+    told = []
+    selector.setCurrentNode(nodes[1])
+    selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node: told.append(node and node.GetName()))
+    scene.RemoveNode(nodes[1])
+    assert selector.currentNode() is nodes[2]
+    scene.RemoveNode(nodes[2])
+    assert selector.currentNode() is nodes[0]
+    assert told == ["third", "first"]
+
+
+def test_observers_of_a_leaving_node_come_before_the_selector_takes_its_neighbor(scene, selector):
+    nodes = [scene.AddNewNodeByClass(VOLUME, name) for name in ("first", "second")]
+    selector.setCurrentNode(nodes[0])
+    seen = []
+    observer = scene.AddObserver(
+        scene.NodeAboutToBeRemovedEvent, lambda caller, event: seen.append(selector.currentNode())
+    )
+    scene.RemoveNode(nodes[0])
+    scene.RemoveObserver(observer)
+    assert seen == [nodes[0]]
+    assert selector.currentNode() is nodes[1]
+
+
+def test_a_selector_says_nothing_of_a_change_between_nodes_of_one_name(scene, selector):
+    twins = [scene.AddNewNodeByClass(VOLUME, "twin") for _ in range(2)]
+    selector.setCurrentNode(twins[0])
+    told = []
+    selector.connect("currentNodeChanged(vtkMRMLNode*)", told.append)
+    selector.setCurrentNode(twins[1])
+    assert selector.currentNode() is twins[1]
+    assert told == []
+    twins[1].SetName("other")
+    assert told == [twins[1]]
+
+
 def test_a_selector_hides_what_it_is_told_to(scene, selector):
     scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
     hidden = scene.AddNewNodeByClass(VOLUME, "hidden")

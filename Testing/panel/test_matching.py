@@ -10,102 +10,6 @@ BRAIN = get_segmentation_task("brain-tumor").channels
 SLICES = get_segmentation_task("tumor-slices").channels
 CT = get_segmentation_task("covid-ct").channels
 
-T1 = """
-BraTS20_Training_001_t1
-BraTS-GLI-00000-000-t1n
-Brats18_2013_0_1_t1
-synthetic_t1
-3: AX T1
-201: T1W_TSE
-SAG T1 W/O CONTRAST
-T1 pre contrast
-T1w tra nativ
-t1_tse_tra ohne KM
-T1 vor KM
-T1 unenhanced
-eT1W_SE
-T1_3D_TFE non contrast
-"""
-T1CE = """
-BraTS20_Training_001_t1ce
-BraTS-GLI-00000-000-t1c
-t1Gd
-T1 POST
-3: AX T1 POST GD
-T1CE
-t1ce_resampled
-Ax T1 FS C+
-T1 +C
-AX T1 +C FS
-COR T1 W/ CONTRAST
-T1 tse tra nach KM
-t1_mprage_sag_p2_iso_KM
-t1_mpr_sag_post_contrast
-801: eT1W_3D_TFE_Gd
-T1wCE
-T1 Kontrastmittel
-Sag T1 SPACE Gadovist
-T1 contrast enhanced
-post contrast
-T1_C+
-T1 POST on FLAIR
-"""
-T2 = """
-BraTS20_Training_001_t2
-BraTS-GLI-00000-000-t2w
-t2_tse_tra_p2
-T2 TSE tra
-5: AX T2 FRFSE
-T2W_TSE
-"""
-FLAIR = """
-BraTS20_Training_001_flair
-BraTS-GLI-00000-000-t2f
-Ax T2 FLAIR
-T2W_FLAIR
-t2_tirm_tra_dark-fluid
-t2_space_dark-fluid_sag_p2_iso
-FLAIR longTR
-3D_FLAIR
-TCGA_CS_4941_19960909_flair
-sub-01_FLAIR.nii.gz
-"""
-NOTHING = """
-AX T1 W/WO
-T1 post op
-T1 postoperativ
-T1 pre and post
-T1 pre/post
-T1_pre_post
-T1 without iv contrast
-T1 vor OP mit KM
-Ax T1 FLAIR
-T1 SUB
-T1 Subtraktion KM
-T2*
-t2_star
-T2* GRE
-T1 map
-PD T2
-FLAIR post contrast
-ep2d_diff_3scan_trace_p2_ADC
-ADNI_002_S_0413_MR_MPRAGE
-localizer
-SUB-T1
-t1_seg
-BraTS20_Training_001_seg
-flair lesion mask
-Volume
-T10
-T1 uncertainty
-t1 t1ce
-"""
-CASES = [
-    (name, channel)
-    for channel, names in {"t1": T1, "t1ce": T1CE, "t2": T2, "flair": FLAIR, None: NOTHING}.items()
-    for name in names.strip().splitlines()
-]
-
 
 def candidate(name, number=0, affine=None, shape=(4, 4, 4), **facts):
     from MedSegEffNetPanel.grid import Grid
@@ -126,24 +30,6 @@ def states(channels=BRAIN, **facts):
     from MedSegEffNetPanel.matching import channel_states
 
     return channel_states(channels, {channel.name: facts.get(channel.name) for channel in channels})
-
-
-# names
-
-
-@pytest.mark.parametrize(("name", "channel"), CASES)
-def test_a_name_tells_its_channel_or_none(name, channel):
-    from MedSegEffNetPanel.series_names import channel_of
-
-    assert channel_of(name, "", BRAIN) == channel
-
-
-def test_the_series_description_tells_where_the_name_does_not():
-    from MedSegEffNetPanel.series_names import channel_of
-
-    assert channel_of("Volume_3", "AX T1 POST", BRAIN) == "t1ce"
-    assert channel_of("T1", "AX T1 POST", BRAIN) is None
-    assert channel_of("T1 POST", "t1_se_tra KM", BRAIN) == "t1ce"
 
 
 # filling
@@ -172,8 +58,10 @@ def test_two_patients_are_never_mixed():
     assert filled(["t1_001", "t1ce_002"]) == {}
     assert filled(["Patient1 FLAIR", "Patient2 T1 POST"]) == {}
     assert filled(["case_001_t1", "case_001_t1ce"]) == {"t1": "case_001_t1", "t1ce": "case_001_t1ce"}
-    first, second = candidate("T1", group="1"), candidate("T1 POST", group="2")
-    assert filled([first, second]) == {"t1ce": "T1 POST"}
+    first, second = candidate("T1", group="1"), candidate("FLAIR", group="2")
+    assert filled([first, second]) == {}
+    assert filled([first, second], SLICES) == {"flair": "FLAIR"}  # only one of the two has what is required
+    assert filled(["Anna Mueller flair", "Berta Schmidt t1", "Berta Schmidt t1ce"]) == {}
     assert filled([candidate("T1 POST", 1, group="1"), candidate("T1 POST", 2, group="2")]) == {}
 
 
@@ -228,6 +116,12 @@ def test_another_grid_blocks_and_can_be_resampled():
     assert "Press Resample" in found["t2"].sentence
 
 
+def test_the_first_required_channel_gives_the_grid():
+    far = np.diag([2.0, 2.0, 2.0, 1.0])
+    found = states(SLICES, t1=candidate("T1"), flair=candidate("FLAIR", affine=far))
+    assert [found[name].word for name in ("t1", "flair")] == ["other grid", "ok"]
+
+
 def test_one_volume_for_two_channels_blocks():
     node = candidate("T1 POST")
     found = states(t1ce=node, t2=node)
@@ -248,6 +142,10 @@ def test_suspicious_names_warn_and_do_not_block():
     assert not any(state.blocks for state in found.values())
     other = states(t1ce=candidate("T1 POST", group="1"), t2=candidate("T2", group="2"))
     assert (other["t1ce"].word, other["t2"].word) == ("ok", "other patient?")
+    other = states(t1ce=candidate("Anna t1ce"), t1=candidate("Anna t1"), t2=candidate("Berta t2"))
+    assert [other[name].word for name in ("t1ce", "t1", "t2")] == ["ok", "ok", "other patient?"]
+    assert other["t2"].doubtful
+    assert not other["t2"].blocks
 
 
 def test_a_color_volume_must_have_a_component_for_each_channel():

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+from MedSegEffNetLib.dataset.series_names import RESAMPLED
 from MedSegEffNetPanel.bridge.images import new_image
 from MedSegEffNetPanel.bridge.resampling import resampled
 from MedSegEffNetPanel.bridge.transforms import matrix_of_array, to_world
 from MedSegEffNetPanel.bridge.tree import new_node, put_beside
 from MedSegEffNetPanel.bridge.volumes import gray_voxels, grid_of, picture
-from MedSegEffNetPanel.series_names import RESAMPLED
 
 
 def resample_like(node: Any, reference: Any) -> Generator[None, None, Any]:

@@ -10,7 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from MedSegEffNetLib.errors import MedSegEffNetError
-from MedSegEffNetPanel import sample_data
+from MedSegEffNetPanel import bridge, sample_data, steps
 from MedSegEffNetPanel.drops import PathDrop
 from MedSegEffNetPanel.sections import Section
 from MedSegEffNetPanel.segmenting.advanced import AdvancedOptions
@@ -22,6 +22,7 @@ from MedSegEffNetPanel.segmenting.progress import ProgressView
 from MedSegEffNetPanel.segmenting.request import Request, join_reasons
 from MedSegEffNetPanel.segmenting.results import ResultView
 from MedSegEffNetPanel.segmenting.run import SegmentRun
+from MedSegEffNetPanel.wording import sentences
 
 
 class PanelSection(Section):
@@ -42,6 +43,8 @@ class PanelSection(Section):
         self.run: SegmentRun | None = None
         self.models = ModelPicker(ui)
         self.inputs = Inputs(ui, panel)
+        self._chosen: dict[str, Any] = {}  # sources that the output was chosen for
+        self._loading: Any = None  # a folder that is being loaded
         self.advanced = AdvancedOptions(ui, panel.settings)
         self.progress = ProgressView(ui)
         self.results = ResultView(ui)
@@ -53,12 +56,16 @@ class PanelSection(Section):
     def _connect(self) -> None:
         ui, panel = self.ui, self.panel
         self.models.chosen.connect(self._on_model)
-        self.inputs.changed.connect(self.refresh)
+        self.inputs.changed.connect(self._on_inputs)
+        self.inputs.problem.connect(self.progress.show_message)
+        self.inputs.leaving.connect(self._on_node_leaving)
         self.batch.case_wanted.connect(self._on_case_wanted)
         panel.models_changed.connect(self._on_models_changed)
         panel.environment.changed.connect(self.refresh)
         ui.applyButton.connect("clicked()", self._on_apply)
+        ui.framesBox.connect("toggled(bool)", self.refresh)
         ui.sampleDataButton.connect("clicked()", self._on_sample_data)
+        ui.fillButton.connect("clicked()", self._on_fill)
         ui.folderButton.connect("clicked()", self._on_folder)
         ui.outputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._on_output)
         for label in (ui.modelSummary, ui.messageLabel, ui.batchMessage):
@@ -77,33 +84,27 @@ class PanelSection(Section):
 
     def scene_closing(self) -> None:
         """A result for volumes that vanish is not wanted any more."""
-        if self.run is not None:
-            self.run.cancel(_("The scene was closed."))
+        self._stop(_("The scene was closed."))
         self.results.forget()
 
     def scene_closed(self) -> None:
-        """Take what the new scene says."""
-        self._show_output(self.panel.parameters.output)
-        self._on_models_changed()
-        self.inputs.scene_changed()
+        """Take what the new scene says, when its selectors know its nodes."""
+        qt.QTimer.singleShot(0, self._take_scene)
 
     def cleanup(self) -> None:
         """The module ends."""
         self.inputs.leave()
-        if self.run is not None:
-            self.run.cancel(_("The module was closed."))
+        self._stop(_("The module was closed."))
+        self.results.clear()
 
     def open_folder(self, folder: Path) -> None:
         """Load the case in ``folder``; a folder of cases is proposed as a batch."""
-        try:
-            if holds_cases(folder):
-                self.batch.open(folder)
-                return
-            load_case(folder)
-        except (MedSegEffNetError, RuntimeError) as error:
-            self.progress.show_message(str(error))
+        if holds_cases(folder):
+            self.batch.open(folder)
             return
-        self.inputs.fill()
+        self.ui.folderButton.enabled = False
+        self.progress.show_message(_("Loading {folder} …").format(folder=folder.name))
+        self._loading = steps.run(load_case(folder), done=self._on_loaded, failed=self._on_load_failed)
 
     def common_reasons(self) -> list[str]:
         """Why nothing at all can be segmented now; empty: it can."""
@@ -115,24 +116,37 @@ class PanelSection(Section):
             reasons.append(f"{status.text} {status.hint}")
         return reasons
 
+    def _sequence_reasons(self) -> list[str]:
+        lengths = sorted(set(self.inputs.sequences().values())) if self.ui.framesBox.checked else []
+        if len(lengths) < 2:
+            return []
+        text = _("The sequences have {numbers} time points: choose volumes of one length, or untick All time points.")
+        return [text.format(numbers=_(" and ").join(map(str, lengths)))]
+
     def new_run(self, name: str) -> Path:
         """A new folder for a run called ``name``."""
         return self.panel.new_run(name)
 
+    @property
+    def running(self) -> bool:
+        """Whether a segmentation is on."""
+        return self.run is not None and not self.run.over
+
     def refresh(self, changed: object = None) -> None:
         """Enable Apply, or say why not; while a run is on it is Cancel."""
-        running = self.run is not None and not self.run.over
-        reasons = [] if running else [*self.common_reasons(), *self.inputs.reasons()]
+        running = self.running
+        reasons = [] if running else [*self.common_reasons(), *self.inputs.reasons(), *self._sequence_reasons()]
         button = self.ui.applyButton
         button.text = _("Cancel") if running else _("Apply")
         button.enabled = not reasons
         button.toolTip = join_reasons(reasons) or (_("Stop; the scene stays as it is.") if running else _("Segment."))
         self.inputs.enable(not running)
-        for widget in (self.ui.fillButton, self.ui.folderButton, self.ui.outputSelector, self.ui.modelList):
+        ui = self.ui
+        for widget in (ui.fillButton, ui.folderButton, ui.outputSelector, ui.modelList, ui.modelSearch, ui.framesBox):
             widget.enabled = not running
-        self.ui.framesBox.visible = self.inputs.frames() > 1
+        ui.framesBox.visible = bool(self.inputs.sequences())
         if not running:
-            self.progress.show_reasons(reasons, self.panel.environment.status().ready)
+            self.progress.show_reasons(reasons, self.inputs.remarks(), self.panel.environment.status().ready)
         self.batch.refresh()
 
     def _on_models_changed(self) -> None:
@@ -144,14 +158,42 @@ class PanelSection(Section):
             self.panel.parameters.model = entry.key
             self.panel.settings.keep("model", entry.key)
         self.advanced.show_model(entry)
-        self.inputs.show_model(entry)
+        self.inputs.show_model(entry.bundle.channels if entry else ())
         self.refresh()
+
+    def _take_scene(self) -> None:
+        self._show_output(self.panel.parameters.output)
+        self._on_models_changed()
+        self.inputs.scene_changed()
+
+    def _stop(self, why: str) -> None:
+        self.inputs.stop()
+        for work in (self.run, self._loading):
+            if work is not None:
+                work.cancel(*([why] if work is self.run else []))
+
+    def _on_inputs(self) -> None:
+        """The segmentation of another volume does not take this one's result, unless the user chooses it afterwards."""
+        chosen = self.inputs.sources()
+        output = self.ui.outputSelector.currentNode()
+        if chosen != self._chosen and output is not None:
+            owner = bridge.reference_of(output)
+            if owner is not None and owner.GetID() not in {source.node_id for source in chosen.values()}:
+                self._show_output(None)
+        self._chosen = chosen
+        self.refresh()
+
+    def _on_node_leaving(self, node: Any) -> None:
+        if self.ui.outputSelector.currentNode() is node:
+            self._show_output(None)
+        self.results.node_leaves(node)
 
     def _on_output(self, node: Any) -> None:
         self.panel.parameters.output = node
 
     def _show_output(self, node: Any) -> None:
         self.ui.outputSelector.setCurrentNode(node)
+        self.panel.parameters.output = node
 
     def _on_link(self, link: str) -> None:
         if link == "card" and self.models.entry is not None:
@@ -161,27 +203,32 @@ class PanelSection(Section):
             self.panel.show("environment")
 
     def _on_apply(self) -> None:
-        if self.run is not None and not self.run.over:
+        if self.running:
             self.run.cancel(_("Canceled; the scene is as it was."))
             return
-        self.run = SegmentRun(self.panel, self._request(), self.models.entry)
+        try:
+            self.run = SegmentRun(self.panel, self._request(), self.models.entry)
+        except MedSegEffNetError as error:  # no folder for it
+            self.progress.show_message(sentences(error.found, error.hint))
+            return
         self.run.changed.connect(self._on_run_changed)
         self.run.start()
         self.refresh()
 
     def _request(self) -> Request:
-        sources = self.inputs.sources()
-        output = self.panel.parameters.output
-        entry = self.models.entry
-        frames = self.inputs.frames()
+        output, reference = self.ui.outputSelector.currentNode(), self.inputs.reference()
+        sequences = self.inputs.sequences() if self.ui.framesBox.checked else {}
+        sequence_id, frames = next(iter(sequences.items()), ("", 0))
         return Request(
-            model=entry.folder,
-            model_name=entry.key,
-            sources=sources,
-            reference_id=next(iter(sources.values())).node_id,
+            model=self.models.entry.folder,
+            model_name=self.models.entry.key,
+            sources=self.inputs.sources(),
+            reference_id=reference.GetID(),
+            case_name=reference.GetName(),
             output_id=output.GetID() if output else "",
             options=self.advanced.options(),
-            frames=frames if frames > 1 and self.ui.framesBox.checked else 0,
+            frames=frames,
+            sequence_id=sequence_id,
         )
 
     def _on_run_changed(self, run: SegmentRun) -> None:
@@ -199,12 +246,29 @@ class PanelSection(Section):
         self.ui.sampleDataButton.enabled = False
         sample_data.load(self.panel, self._on_sample_loaded)
 
-    def _on_sample_loaded(self, problem: str) -> None:
+    def _on_sample_loaded(self, problem: str, nodes: list[Any]) -> None:
         self.ui.sampleDataButton.enabled = True
-        if problem:
-            self.progress.show_message(problem)
-        else:
-            self.inputs.fill()
+        self.progress.show_message(problem)
+        if not problem:
+            self.inputs.fill(nodes)
+            bridge.show_volume(self.inputs.reference() or nodes[0])
+
+    def _on_fill(self) -> None:
+        told = self.inputs.fill()
+        self.progress.show_message(
+            "" if told else _("The names of the volumes do not tell which is which (or of which patient): choose them.")
+        )
+
+    def _on_loaded(self, nodes: list[Any]) -> None:
+        self.ui.folderButton.enabled = True
+        self.progress.show_message("")
+        if not self.inputs.fill(nodes):
+            self.progress.show_message(_("The names of the volumes do not tell which is which: choose them."))
+
+    def _on_load_failed(self, error: Exception) -> None:
+        self.ui.folderButton.enabled = True
+        known = isinstance(error, MedSegEffNetError)
+        self.progress.show_message(sentences(error.found, error.hint) if known else sentences(str(error)))
 
     def _on_folder(self) -> None:
         folder = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder of a case or of cases"))

@@ -8,7 +8,8 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from MedSegEffNetLib.dataset.channels import case_folders, image_files, is_label
+from MedSegEffNetLib.dataset.channels import case_folders, image_files
+from MedSegEffNetLib.dataset.series_names import is_label
 from MedSegEffNetLib.errors import InputError
 
 _SLICER_READS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")

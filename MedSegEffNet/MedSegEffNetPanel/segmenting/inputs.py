@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
+from MedSegEffNetLib.task import reference_channel
 from MedSegEffNetPanel import bridge, matching, steps
-from MedSegEffNetPanel.model_list import ModelEntry
 from MedSegEffNetPanel.segmenting.channel_table import ChannelTable
 from MedSegEffNetPanel.segmenting.request import Source
 from MedSegEffNetPanel.signals import Signal
@@ -18,16 +20,25 @@ _SETTLE = 300  # ms after a volume was added: it gets its name and its voxels af
 
 
 class Inputs:
-    """Which volume is which channel. :attr:`changed` is emitted when a choice or a state has changed."""
+    """Which volume is which channel.
+
+    Attributes
+    ----------
+    changed : emitted when a choice or a state has changed. problem : emitted with a sentence when resampling failed.
+    leaving : emitted with a node that is about to be removed from the scene.
+    """
 
     def __init__(self, ui, panel) -> None:
         self._panel = panel
         self.table = ChannelTable(ui.channelGrid)
         self.channels: tuple[Any, ...] = ()
         self.changed = Signal()
+        self.problem = Signal()
+        self.leaving = Signal()
         self._states: dict[str, matching.ChannelState] = {}
         self._observers: list[int] = []
         self._resampling: Any = None
+        self._enabled = True
         self._known: set[str] = set()  # volumes that were there at the last look
         self._settle = qt.QTimer()
         self._settle.setSingleShot(True)
@@ -35,25 +46,27 @@ class Inputs:
         self._settle.connect("timeout()", self._on_settled)
         self.table.changed.connect(self._on_chosen)
         self.table.resample_wanted.connect(self._on_resample)
-        ui.fillButton.connect("clicked()", self.fill)
 
-    def show_model(self, entry: ModelEntry | None) -> None:
+    def show_model(self, channels: Sequence[Any]) -> None:
         """Rows for the channels of a model; volumes chosen before stay chosen."""
-        channels = entry.bundle.channels if entry else ()
-        if channels != self.channels:
-            self.channels = channels
-            self.table.set_channels(channels)
-            for channel in channels:
-                self.table.choose(channel.name, self._panel.parameters.channel(channel.name))
-        self._fill_empty()
+        if tuple(channels) != self.channels:
+            self.stop()
+            self.channels = tuple(channels)
+            self.table.set_channels(self.channels)
+            self._take_parameters()
+        self._fill_if_empty()
 
     def enter(self) -> None:
-        """Watch the scene and fill what is empty."""
+        """Watch the scene, and fill in what has come meanwhile."""
         scene = slicer.mrmlScene
         if not self._observers:
-            for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent):
-                self._observers.append(scene.AddObserver(event, self._on_node_event))
-        self._fill_empty()
+            self._observers = [
+                scene.AddObserver(scene.NodeAddedEvent, self._on_node_event),
+                scene.AddObserver(scene.NodeRemovedEvent, self._on_node_event),
+                scene.AddObserver(scene.NodeAboutToBeRemovedEvent, self._on_leaving),
+            ]
+        self._fill_new()
+        self._fill_if_empty()
 
     def leave(self) -> None:
         """Watch the scene no longer."""
@@ -62,47 +75,76 @@ class Inputs:
         self._observers = []
         self._settle.stop()
 
+    def stop(self) -> None:
+        """End a resampling; nothing of it stays."""
+        if self._resampling is not None:
+            self._resampling.cancel()
+            self._resampling = None
+            self.table.enable(self._enabled)
+
     def scene_changed(self) -> None:
         """Take the choices of another scene."""
-        for channel in self.channels:
-            self.table.choose(channel.name, self._panel.parameters.channel(channel.name))
-        self._fill_empty()
+        self._take_parameters()
+        self._fill_if_empty()
 
-    def fill(self) -> None:
-        """Choose all channels anew from the names of the volumes."""
-        for channel in self.channels:
-            self._choose(channel.name, None)
-        self._fill_empty()
+    def fill(self, nodes: Sequence[Any] = ()) -> bool:
+        """Choose all channels anew from the names of ``nodes`` (none: of all volumes); False: the names do not tell."""
+        wanted = {node.GetID() for node in nodes}
+        candidates = [one for one in bridge.candidates() if not wanted or one.id in wanted]
+        found = matching.fill_channels(candidates, self.channels)
+        if found:
+            for channel in self.channels:
+                self._choose(channel.name, _node(found.get(channel.name)))
+        self._show_states()
+        return bool(found)
 
     def sources(self) -> dict[str, Source]:
         """The chosen volumes by channel; the components of a color volume are the channels in their order."""
-        nodes = {name: node for name, node in self.table.nodes().items() if node is not None}
+        nodes = self._given()
         color = next((node for node in nodes.values() if bridge.components(node) > 1), None)
         if color is not None:
             return {channel.name: Source(color.GetID(), number) for number, channel in enumerate(self.channels)}
         return {name: Source(node.GetID()) for name, node in nodes.items()}
 
-    def frames(self) -> int:
-        """Time points of the sequence that a chosen volume shows; 0: none shows one."""
-        return max(
-            (bridge.sequence_length(node) for node in self.table.nodes().values() if node is not None), default=0
-        )
+    def reference(self) -> Any:
+        """The volume that gives the result its grid and its name; None: none is chosen."""
+        nodes = self._given()
+        return nodes[reference_channel(self.channels, nodes)] if nodes else None
+
+    def sequences(self) -> dict[str, int]:
+        """Time points by the id of each chosen volume that shows a sequence of more than one."""
+        lengths = {node.GetID(): bridge.sequence_length(node) for node in self._given().values()}
+        return {node_id: length for node_id, length in lengths.items() if length > 1}
 
     def reasons(self) -> list[str]:
         """Why these channels cannot be segmented; empty: they can."""
-        return [state.sentence for state in self._states.values() if state.blocks]
+        if self._resampling is not None:
+            return [_("A volume is being resampled.")]
+        return list(dict.fromkeys(state.sentence for state in self._states.values() if state.blocks))
+
+    def remarks(self) -> list[str]:
+        """What looks wrong and does not block."""
+        return [state.sentence for state in self._states.values() if state.doubtful and not state.blocks]
 
     def enable(self, on: bool) -> None:
         """Let the channels be changed, or not while they are read."""
+        self._enabled = on
         self.table.enable(on and self._resampling is None)
 
-    def _fill_empty(self) -> None:
+    def _given(self) -> dict[str, Any]:
+        return {name: node for name, node in self.table.nodes().items() if node is not None}
+
+    def _take_parameters(self) -> None:
+        for channel in self.channels:
+            self.table.choose(channel.name, self._panel.parameters.channel(channel.name))
+
+    def _fill_if_empty(self) -> None:
         """Choose all channels, if none is chosen."""
         candidates = bridge.candidates()
         self._known = {candidate.id for candidate in candidates}
-        if self.channels and not any(self.table.nodes().values()):
+        if self.channels and not self._given():
             for name, node_id in matching.fill_channels(candidates, self.channels).items():
-                self._choose(name, slicer.mrmlScene.GetNodeByID(node_id))
+                self._choose(name, _node(node_id))
         self._show_states()
 
     def _fill_new(self) -> None:
@@ -110,10 +152,10 @@ class Inputs:
         candidates = bridge.candidates()
         new = {candidate.id for candidate in candidates} - self._known
         found = matching.fill_channels(candidates, self.channels) if new else {}
-        chosen = {name: node.GetID() for name, node in self.table.nodes().items() if node is not None}
+        chosen = {name: node.GetID() for name, node in self._given().items()}
         if all(found.get(name, node_id) == node_id for name, node_id in chosen.items()):
             for name in [name for name, node_id in found.items() if node_id in new and name not in chosen]:
-                self._choose(name, slicer.mrmlScene.GetNodeByID(found[name]))
+                self._choose(name, _node(found[name]))
 
     def _choose(self, name: str, node: Any) -> None:
         self.table.choose(name, node)
@@ -128,35 +170,46 @@ class Inputs:
         self._show_states()
 
     def _show_states(self) -> None:
-        nodes = self.table.nodes()
-        self._states = matching.channel_states(
-            self.channels, {name: bridge.facts(node) for name, node in nodes.items()}
-        )
+        facts = {name: bridge.facts(node) for name, node in self.table.nodes().items()}
+        self._states = matching.channel_states(self.channels, facts)
         self.table.show_states(self._states)
         self.changed.emit()
 
     def _on_node_event(self, caller: Any, event: Any) -> None:
         self._settle.start()
 
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _on_leaving(self, caller: Any, event: Any, node: Any) -> None:
+        """A selector would choose the neighbor of a node that goes: the channel is emptied before."""
+        for name, chosen in self.table.nodes().items():
+            if chosen is node:
+                self._choose(name, None)
+        self.leaving.emit(node)
+
     def _on_settled(self) -> None:
         self._fill_new()
-        self._fill_empty()
+        self._fill_if_empty()
 
     def _on_resample(self, name: str) -> None:
-        node = self.table.nodes()[name]
-        reference = next(node for node in self.table.nodes().values() if node is not None)
-        work = bridge.resample_like(node, reference)
+        work = bridge.resample_like(self.table.nodes()[name], self.reference())
         self._resampling = steps.run(
-            work,
-            done=lambda made: self._on_resampled(name, made),
-            failed=lambda error: self._on_resampled(name, None, str(error)),
+            work, done=lambda made: self._on_resampled(name, made), failed=lambda error: self._on_failed(error)
         )
+        self.table.enable(False)
         self.changed.emit()
 
-    def _on_resampled(self, name: str, made: Any, problem: str = "") -> None:
+    def _on_resampled(self, name: str, made: Any) -> None:
         self._resampling = None
-        if made is not None:
-            self._choose(name, made)
-        else:
-            slicer.util.errorDisplay(_("The volume was not resampled: {problem}").format(problem=problem))
+        self.table.enable(self._enabled)
+        self._choose(name, made)
         self._show_states()
+
+    def _on_failed(self, error: Exception) -> None:
+        self._resampling = None
+        self.table.enable(self._enabled)
+        self.problem.emit(str(error))
+        self._show_states()
+
+
+def _node(node_id: str | None) -> Any:
+    return slicer.mrmlScene.GetNodeByID(node_id) if node_id else None

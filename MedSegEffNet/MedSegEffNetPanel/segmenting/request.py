@@ -55,17 +55,20 @@ class Request:
     Attributes
     ----------
     model : the bundle's folder. sources : by channel name.
-    output_id : node that takes the result; empty: a new one. reference_id : volume that gives the grid and the name.
-    frames : time points of the sequence that the reference shows; 0: only what is shown now.
+    reference_id : volume that gives the grid. case_name : what the report calls the case.
+    output_id : node that takes the result; empty: a new one.
+    frames : time points of the sequence that the volume ``sequence_id`` shows; 0: only what is shown now.
     """
 
     model: Path
     model_name: str
     sources: Mapping[str, Source]
     reference_id: str
+    case_name: str = ""
     output_id: str = ""
     options: Options = field(default_factory=Options)
     frames: int = 0
+    sequence_id: str = ""
 
 
 def input_path(folder: Path, channel: str, frame: int | None = None) -> Path:
@@ -91,6 +94,7 @@ def segment_words(request: Request, folder: Path) -> list[str]:
     words = ["segment", str(request.model), "--input"]
     words += [f"{channel}={input_path(folder, channel)}" for channel in request.sources]
     words += ["--output", str(folder / LABEL_MAP), "--report", str(folder / REPORT)]
+    words += ["--name", request.case_name] if request.case_name else []
     words += ["--uncertainty", str(folder / UNCERTAINTY)]
     if request.options.probabilities:
         words += ["--probabilities", str(folder / PROBABILITIES)]
@@ -99,7 +103,9 @@ def segment_words(request: Request, folder: Path) -> list[str]:
 
 def batch_words(model: Path, cases: Path, output: Path, options: Options) -> list[str]:
     """The command for every case folder in ``cases``."""
-    return ["segment", str(model), "--batch", str(cases), "--output", str(output), *options.words()]
+    words = ["segment", str(model), "--batch", str(cases), "--output", str(output), "--report", REPORT]
+    words += ["--probabilities", PROBABILITIES] if options.probabilities else []
+    return words + options.words()
 
 
 def join_reasons(reasons: Sequence[str]) -> str:

@@ -17,13 +17,17 @@ from MedSegEffNetPanel import bridge
 
 @dataclass
 class Result:
-    """What a finished segmentation left: nodes by id, files by path, volumes in mL (None: spacing unknown)."""
+    """What a finished segmentation left: nodes by id, files by path, volumes in mL (None: spacing unknown).
+
+    ``previous_ml`` has the volumes that the segments had before, where the segmentation is not a new one.
+    """
 
     segmentation_id: str
     reference_id: str
     labels: Sequence[Label]
     volumes_ml: Mapping[str, float | None]
     previous_ml: Mapping[str, float | None] = field(default_factory=dict)
+    is_new: bool = True
     uncertainty: Path | None = None
     report: Path | None = None
 
@@ -45,6 +49,7 @@ class ResultView:
         ui.contourButton.connect("toggled(bool)", self._on_contours)
         ui.uncertaintyButton.connect("toggled(bool)", self._on_uncertainty)
         ui.reportButton.connect("clicked()", self._on_report)
+        table.connect("cellClicked(int,int)", self._on_row)
         self.clear()
 
     def show(self, result: Result) -> None:
@@ -61,6 +66,16 @@ class ResultView:
         self._ui.uncertaintyButton.enabled = result.uncertainty is not None
         self._ui.reportButton.enabled = result.report is not None
         self._ui.resultFrame.visible = True
+        segmentation = self._segmentation()
+        self._check(self._ui.show3DButton, bridge.shows_3d(segmentation))
+        self._check(self._ui.contourButton, bridge.shows_contours(segmentation))
+        if result.is_new:
+            bridge.jump_to(segmentation)
+
+    def node_leaves(self, node: Any) -> None:
+        """``node`` is about to be removed from the scene: a result is not shown without its segmentation."""
+        if self._result and node.GetID() in (self._result.segmentation_id, self._result.reference_id):
+            self.clear()
 
     def clear(self) -> None:
         """Show no result; the overlay goes, the segmentation stays as it is."""
@@ -68,10 +83,14 @@ class ResultView:
             bridge.remove_overlay(self._overlay)
         self._overlay, self._result = None, None
         for button in (self._ui.show3DButton, self._ui.contourButton, self._ui.uncertaintyButton):
-            was = button.blockSignals(True)
-            button.checked = False
-            button.blockSignals(was)
+            self._check(button, False)
         self._ui.resultFrame.visible = False
+
+    @staticmethod
+    def _check(button: Any, on: bool) -> None:
+        was = button.blockSignals(True)
+        button.checked = on
+        button.blockSignals(was)
 
     def forget(self) -> None:
         """The scene is emptied: let go of its nodes."""
@@ -103,7 +122,11 @@ class ResultView:
             self._overlay = None
         reference = self._result and slicer.mrmlScene.GetNodeByID(self._result.reference_id)
         if on and reference and self._result.uncertainty:
-            self._overlay = bridge.overlay(self._result.uncertainty, reference)
+            self._overlay = bridge.overlay(self._result.uncertainty, reference, self._segmentation())
+
+    def _on_row(self, row: int, column: int) -> None:
+        if self._segmentation():
+            bridge.jump_to(self._segmentation(), self._result.labels[row].name)
 
     def _on_report(self) -> None:
         if self._result and self._result.report:
@@ -118,7 +141,9 @@ def _fit_height(table: Any) -> None:
 
 def volume_text(volume: float | None) -> str:
     """A volume for the table."""
-    return _("unknown") if volume is None else f"{volume:.2f}"
+    if volume is None:
+        return _("unknown")
+    return f"{volume:.2f}" if volume else _("none found")
 
 
 def change_text(volume: float | None, before: float | None) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import traceback
+from collections import deque
 from collections.abc import Generator, Iterator
 from enum import Enum, auto
 from pathlib import Path
@@ -13,9 +15,11 @@ from slicer.i18n import tr as _
 
 from MedSegEffNetLib.errors import InputError, MedSegEffNetError
 from MedSegEffNetPanel import bridge, steps
-from MedSegEffNetPanel.jobs import JobState, PanelJob
+from MedSegEffNetPanel.job_report import make_report
+from MedSegEffNetPanel.jobs import LOG_LINES, JobState, PanelJob
 from MedSegEffNetPanel.run_folders import INPUTS
 from MedSegEffNetPanel.segmenting.request import (
+    PROBABILITIES,
     REPORT,
     UNCERTAINTY,
     Request,
@@ -25,6 +29,7 @@ from MedSegEffNetPanel.segmenting.request import (
 )
 from MedSegEffNetPanel.segmenting.results import Result
 from MedSegEffNetPanel.signals import Signal
+from MedSegEffNetPanel.wording import sentences
 
 if TYPE_CHECKING:
     from MedSegEffNetPanel.model_list import ModelEntry
@@ -45,8 +50,15 @@ class SegmentRun:
 
     Attributes
     ----------
-    text : what happens now, or how it ended. fraction : 0 to 1, None: not known. seconds_left : None: not known.
-    log : sentences so far. report : for "Copy report". result : of a run that succeeded, else None.
+    text : what happens now, or how it ended. remarks : what the user should know beside it.
+    failed : it ended, and not because the user wanted it. result : of a run that succeeded, else None.
+    fraction : 0 to 1, None: not known. seconds_left : None: not known. report : for "Copy report".
+    log : sentences, capped. logged : how many there were in all.
+
+    Raises
+    ------
+    MedSegEffNetError
+        No folder could be made for it.
     """
 
     def __init__(self, panel: Panel, request: Request, entry: ModelEntry) -> None:
@@ -54,30 +66,24 @@ class SegmentRun:
         self._phase = Phase.EXPORT
         self._steps: Any = None
         self._job: Any = None  # a PanelJob, from the end of the export on
-        self._notices: list[str] = []
         self._frame = ""
         self.folder: Path = panel.new_run("segment")
         self.changed = Signal()
         self.text = _("Writing the volumes …")
+        self.remarks: list[str] = []
+        self.failed = False
         self.fraction: float | None = 0.0
         self.seconds_left: float | None = None
         self.report = ""
+        self.log: deque[str] = deque(maxlen=LOG_LINES)
+        self.logged = 0
+        self._taken = 0  # sentences of the job's log
         self.result: Result | None = None
 
     @property
     def over(self) -> bool:
         """Whether the run has ended, in whatever way."""
         return self._phase is Phase.OVER
-
-    @property
-    def log(self) -> list[str]:
-        """What was said so far, as far as it is kept."""
-        return [*self._notices, *(self._job.log if self._job else [])]
-
-    @property
-    def logged(self) -> int:
-        """How many sentences there were in all."""
-        return len(self._notices) + (self._job.logged if self._job else 0)
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -105,14 +111,14 @@ class SegmentRun:
             self.changed.emit(self)
             source = request.sources[channel]
             node = _node(source.node_id)
-            item = frame if bridge.sequence_length(node) else None
+            item = frame if bridge.sequence_length(node) > 1 else None
             path = input_path(self.folder, channel, frame)
             notices = yield from bridge.export_volume(node, path, source.component, item=item)
-            self._notices += [notice for notice in notices if notice not in self._notices]
+            self._remark(notices)
 
     def _submit(self, nothing: Any) -> None:
         self._phase = Phase.COMPUTE
-        title = _("Segmenting {volume}").format(volume=_node(self._request.reference_id).GetName())
+        title = _("Segmenting {volume}").format(volume=self._request.case_name)
         words = segment_words(self._request, self.folder)
         self._job = self._panel.jobs.submit(title, words, self.folder)
         self._job.changed.connect(self._on_job)
@@ -125,12 +131,16 @@ class SegmentRun:
             self._frame = _("Time point {number} of {total}: ").format(**numbers)
 
     def _on_job(self, job: PanelJob) -> None:
+        new = min(job.logged - self._taken, len(job.log))
+        self._note(job.log[len(job.log) - new :])
+        self._taken = job.logged
         if self._phase is not Phase.COMPUTE:
             return
         if job.state is JobState.FINISHED:
             self._begin_import()
         elif job.error is not None:
-            self._end(" ".join(filter(None, (job.error.found, job.error.hint))))
+            self.failed = True
+            self._end(sentences(job.error.found, job.error.hint))
         elif job.state.over:
             self._end(_("Stopped; the scene is as it was."))
         else:
@@ -147,23 +157,30 @@ class SegmentRun:
 
     def _import(self) -> Generator[None, None, Result]:
         request = self._request
-        reference = _node(request.reference_id)
         labels = self._entry.bundle.labels
         maps = []
         for path in label_maps(request, self.folder):
             maps.append((yield from bridge.load_label_map(path)))
-        segmentation = slicer.mrmlScene.GetNodeByID(request.output_id) if request.output_id else None
-        previous = bridge.segment_volumes(segmentation) if segmentation else {}
+        reference = _node(request.reference_id)
+        output = slicer.mrmlScene.GetNodeByID(request.output_id) if request.output_id else None
+        previous = {}
+        if output is not None and bridge.reference_of(output) is reference:
+            previous = yield from bridge.segment_volumes(output)
         if request.frames:
-            segmentation = bridge.shown_item((yield from bridge.put_segment_sequence(reference, maps, labels)))
+            sequence = yield from bridge.put_segment_sequence(_node(request.sequence_id), maps, labels)
+            segmentation, notices = bridge.shown_item(sequence), ()
+            volumes = yield from bridge.segment_volumes(segmentation)
         else:
-            segmentation = yield from bridge.put_segments(segmentation, maps[0], reference, labels)
+            segmentation, notices = yield from bridge.put_segments(output, maps[0], reference, labels)
+            volumes = self._job.result["volumes_ml"]
+        self._remark(notices)
         return Result(
             segmentation_id=segmentation.GetID(),
             reference_id=reference.GetID(),
             labels=labels,
-            volumes_ml=self._job.result.get("volumes_ml") or bridge.segment_volumes(segmentation),
+            volumes_ml=volumes,
             previous_ml=previous,
+            is_new=output is None,
             uncertainty=_existing(self.folder / UNCERTAINTY),
             report=_existing(self.folder / REPORT),
         )
@@ -171,24 +188,40 @@ class SegmentRun:
     def _succeed(self, result: Result) -> None:
         self.result = result
         told = self._job.result
+        self._remark(told.get("warnings", ()))
+        if self._request.options.probabilities and not self._request.frames:
+            folder = self.folder / PROBABILITIES
+            self._remark([_("The probability maps are in {folder}.").format(folder=folder)])
         if self._request.frames:
             text = _("Done: {count} time points; the table is of the one that is shown.").format(count=told["total"])
         else:
             text = _("Done in {seconds:.1f} s.").format(seconds=told["measured"]["seconds"])
-        self._end(" ".join([text, *self._notices, *told.get("warnings", [])]))
+        self._end(text)
 
-    def _fail(self, error: BaseException) -> None:
+    def _remark(self, texts: Any) -> None:
+        new = [text for text in map(sentences, texts) if text not in self.remarks]
+        self.remarks += new
+        self._note(new)
+
+    def _note(self, lines: list[str]) -> None:
+        self.log.extend(lines)
+        self.logged += len(lines)
+
+    def _fail(self, error: Exception) -> None:
+        self.failed = True
         if isinstance(error, MedSegEffNetError):
-            self._end(" ".join(filter(None, (error.found, error.hint))))
+            self._end(sentences(error.found, error.hint))
         else:
-            self.report = f"{type(error).__name__}: {error}"
-            self._end(_("This is a fault of the program: {error} Use Copy report.").format(error=self.report))
+            self.report = "".join(traceback.format_exception(error))
+            self._end(
+                _("This is a fault of the program ({error}). Please send what Copy report gives.").format(error=error)
+            )
 
     def _end(self, text: str) -> None:
         self._phase = Phase.OVER
         self.text, self.fraction, self.seconds_left = text, None, None
-        if self._job is not None:
-            self.report = "\n".join(filter(None, (self._job.report(), self.report)))
+        head = self._job.report() if self._job else make_report(self.folder, self._request.case_name, list(self.log))
+        self.report = "\n".join(filter(None, (head, self.report)))
         self.changed.emit(self)
         if self._job is None or not self._job.alive:
             self._discard_inputs()

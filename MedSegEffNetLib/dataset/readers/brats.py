@@ -10,8 +10,9 @@ import re
 from pathlib import Path
 
 from MedSegEffNetLib.dataset.case import Case
-from MedSegEffNetLib.dataset.channels import image_files, match_channels, words
+from MedSegEffNetLib.dataset.channels import image_files, match_channels
 from MedSegEffNetLib.dataset.readers._volumes import volume_case
+from MedSegEffNetLib.dataset.series_names import words
 from MedSegEffNetLib.task import SegmentationTask
 
 LAYOUT = "BraTS 2018-2023: [HGG|LGG/]CASE/CASE_flair.nii.gz, _t1, _t1ce, _t2, _seg (or -t2f, -t1n, -t1c, -t2w, -seg)"

@@ -7,7 +7,7 @@ import pytest
 
 from MedSegEffNetLib.dataset.channels import load_case_images, match_channels, split_components
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.image import Image, write
 from MedSegEffNetLib.task import get_task
 
 BRAIN = get_task("brain-tumor").channels
@@ -32,6 +32,23 @@ def names(*files):
 def test_names_of_several_sets_are_understood(files):
     labels = ["x_seg.nii.gz", "brainmask.nii.gz", "GOLD_STANDARD.nii.gz", "OTMultiClass.nii.gz"]
     assert names(*files, *labels) == dict(zip(("t1", "t1ce", "t2", "flair"), files, strict=True))
+
+
+@pytest.mark.parametrize(
+    "contrast", ["T1 post-contrast", "T1_post_contrast", "t1 gd", "T1_contrast", "T1 KM", "AX T1 GAD"]
+)
+def test_the_image_with_contrast_agent_is_never_taken_for_the_native_one(contrast):
+    contrast += ".nii.gz"
+    assert names("FLAIR.nii.gz", contrast) == {"flair": "FLAIR.nii.gz", "t1ce": contrast}
+    assert names("t1.nii.gz", contrast) == {"t1": "t1.nii.gz", "t1ce": contrast}
+
+
+def test_a_folder_of_two_patients_by_its_names_is_doubted(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 255, (20, 20, 2)).astype(np.uint8)
+    for name in ("anna_t1", "berta_flair"):
+        write(tmp_path / f"{name}.nii.gz", Image(picture, np.eye(4)))
+    images = load_case_images(tmp_path, get_task("brain-tumor"))
+    assert any("two patients" in note for image in images.values() for note in image.notes)
 
 
 def test_two_files_for_a_channel_are_refused_by_name():

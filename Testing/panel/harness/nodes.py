@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import shiboken6
 import slicer
+import vtk
 from PySide6 import QtCore, QtWidgets
 
 from harness import failures
@@ -34,7 +36,12 @@ class qMRMLWidget(generated("qMRMLWidget")):  # type: ignore[misc]
 
 @behaves
 class qMRMLNodeComboBox(generated("qMRMLNodeComboBox")):  # type: ignore[misc]
-    """The node selector: lists the scene's nodes of some types, and follows the scene."""
+    """The node selector: lists the scene's nodes of some types, and follows the scene as Slicer's does.
+
+    When the chosen node leaves the scene, the list's next item is chosen (or the last one), as every QComboBox does.
+    Another node is told of when another *text* is shown: of two nodes with the same name the change goes unheard, and
+    a new name of the chosen node is told as if it were another one.
+    """
 
     _default_addEnabled = True
     _default_removeEnabled = True
@@ -48,14 +55,14 @@ class qMRMLNodeComboBox(generated("qMRMLNodeComboBox")):  # type: ignore[misc]
         self._nodeTypes: list[str] = []
         self._observed: list[tuple[Any, int]] = []
         self._known: set[str] = set()
-        self._told: str | None = ""
+        self._switching = False
         self._box = QtWidgets.QComboBox(self)
         self._box.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._box)
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
-        self._box.currentIndexChanged.connect(self._on_index)
+        self._box.currentTextChanged.connect(self._on_text)
         self._box.activated.connect(self._on_activated)
 
     # what the scene tells
@@ -68,20 +75,29 @@ class qMRMLNodeComboBox(generated("qMRMLNodeComboBox")):  # type: ignore[misc]
         """List the nodes of another scene."""
         if scene is self._scene:
             return
+        before = self._id()
         self._unobserve()
         self._scene = scene
         if scene is not None:
-            for event in (
-                scene.NodeAddedEvent,
-                scene.NodeRemovedEvent,
-                scene.EndCloseEvent,
-                scene.EndBatchProcessEvent,
+            for event, priority, follow in (  # the priorities are those of Slicer's model of the scene
+                (scene.NodeAddedEvent, 10.0, self._on_scene),
+                (scene.NodeAboutToBeRemovedEvent, -10.0, self._on_leaving),
+                (scene.NodeRemovedEvent, 10.0, self._on_scene),
+                (scene.EndCloseEvent, 0.0, self._on_scene),
+                (scene.EndBatchProcessEvent, 0.0, self._on_scene),
             ):
-                self._observed.append((scene, scene.AddObserver(event, self._on_scene)))
+                self._observed.append((scene, scene.AddObserver(event, follow, priority)))
+        self._switching = True
         self._refresh()
+        self._switching = False
+        self._choose(before or self._id())
 
     def _on_scene(self, caller: Any, event: str) -> None:
         self._follow(self._refresh)
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _on_leaving(self, caller: Any, event: str, node: Any) -> None:
+        self._follow(functools.partial(self._drop, node))
 
     def _on_renamed(self, caller: Any, event: str) -> None:
         self._follow(self._rename)
@@ -144,27 +160,49 @@ class qMRMLNodeComboBox(generated("qMRMLNodeComboBox")):  # type: ignore[misc]
         return [node for node in nodes if self._listed(node)]
 
     def _refresh(self) -> None:
-        """List the nodes anew. The choice stays while its node does; else it is none, or without that the first."""
+        """Make the list fit the scene, item by item, so that the choice stays where it can."""
         if self._scene is not None and (self._scene.IsClosing() or self._scene.IsBatchProcessing()):
             return
-        chosen, nodes = self._id(), self._nodes()
-        self._box.blockSignals(True)
-        self._box.clear()
-        if self.noneEnabled:
-            self._box.addItem(self.noneDisplay, "")
-        for node in nodes:
-            self._box.addItem(node.GetName() or node.GetID(), node.GetID())
-        self._add_actions()
-        place = self._box.findData(chosen) if chosen else -1
-        self._box.setCurrentIndex(place if place >= 0 else 0 if self.noneEnabled or nodes else -1)
-        self._box.blockSignals(False)
+        nodes = self._nodes()
+        wanted = {"": self.noneDisplay} if self.noneEnabled else {}
+        wanted |= {node.GetID(): node.GetName() or node.GetID() for node in nodes}
+        wanted |= self._actions()
+        for place in reversed(range(self._box.count())):
+            if self._box.itemData(place) not in wanted:
+                self._box.removeItem(place)
+        for place, (data, text) in enumerate(wanted.items()):
+            if self._box.itemData(place) == data:
+                self._box.setItemText(place, text)
+            else:
+                self._insert(place, text, data)
         self._watch_names(nodes)
-        self._tell()
+        self._unselect_hidden()
+        if self._box.currentIndex() < 0 and nodes:
+            self._box.setCurrentIndex(0)
 
-    def _add_actions(self) -> None:
-        if self.addEnabled and self._nodeTypes:
-            for kind in self._nodeTypes:
-                self._box.addItem(f"Create new {self._label(kind)}", f"+{kind}")
+    def _insert(self, place: int, text: str, data: str) -> None:
+        """An action that comes into an empty list does not become the choice."""
+        before = self._box.currentIndex()
+        self._box.insertItem(place, text, data)
+        if data.startswith("+"):
+            self._box.setCurrentIndex(before)
+
+    def _drop(self, node: Any) -> None:
+        """A node is about to leave: its neighbor takes its place, also as the choice."""
+        if self._scene.IsClosing() or self._scene.IsBatchProcessing():
+            return
+        place = self._box.findData(node.GetID() or "?")
+        if place >= 0:
+            self._box.removeItem(place)
+            self._unselect_hidden()
+
+    def _unselect_hidden(self) -> None:
+        if self.currentNode() is None:
+            self._choose("")
+
+    def _actions(self) -> dict[str, str]:
+        kinds = self._nodeTypes if self.addEnabled else []
+        return {f"+{kind}": f"Create new {self._label(kind)}" for kind in kinds}
 
     def _label(self, kind: str) -> str:
         node = self._scene.CreateNodeByClass(kind) if self._scene is not None else None
@@ -193,9 +231,21 @@ class qMRMLNodeComboBox(generated("qMRMLNodeComboBox")):  # type: ignore[misc]
         data = self._box.currentData() or ""
         return "" if data.startswith("+") else data
 
-    def _on_index(self, place: int) -> None:
-        if not (self._box.currentData() or "").startswith("+"):
-            self._tell()
+    def _on_text(self, text: str) -> None:
+        """Another text is shown. Where it is an action's, the last node is chosen in its place."""
+        if self._switching:
+            return
+        if (self._box.currentData() or "").startswith("+"):
+            nodes = [place for place in range(self._box.count()) if not self._is_extra(self._box.itemData(place))]
+            if nodes:
+                self._box.setCurrentIndex(nodes[-1])
+        else:
+            self.currentNodeChanged.emit(self.currentNode())
+            self.currentNodeIDChanged.emit(self._id())
+
+    @staticmethod
+    def _is_extra(data: str) -> bool:
+        return not data or data.startswith("+")
 
     def _on_activated(self, place: int) -> None:
         data = self._box.itemData(place) or ""
@@ -203,12 +253,6 @@ class qMRMLNodeComboBox(generated("qMRMLNodeComboBox")):  # type: ignore[misc]
             self.nodeAddedByUser.emit(self.addNode(data[1:]))
         elif data:
             self.nodeActivated.emit(self.currentNode())
-
-    def _tell(self) -> None:
-        if self._id() != self._told:
-            self._told = self._id()
-            self.currentNodeChanged.emit(self.currentNode())
-            self.currentNodeIDChanged.emit(self._told)
 
     def _read_currentNodeID(self) -> str:
         return self._id()

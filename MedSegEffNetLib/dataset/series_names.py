@@ -1,17 +1,19 @@
-"""What the name of a volume tells: the channel, whether contrast agent was given, the patient."""
+"""What the name of a file or volume tells: a mask or an image, which channel, whether contrast agent was given, whose."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from MedSegEffNetLib.dataset.channels import is_label, words
+from MedSegEffNetLib.formats import READERS, suffix_of
 from MedSegEffNetLib.task import Channel
 
 RESAMPLED = " on "  # "<name> on <reference>" is what a resampled copy is called
 
+_LABEL_WORDS = {"seg", "mask", "label", "labels", "otmulticlass", "brainmask", "gold", "segmentation", "lesion"}
 # Ways to write that contrast agent was given, in English and German; in names and in aliases they all mean the same.
 _CONTRAST = {"post", "gd", "ce", "contrast", "kontrast", "kontrastmittel", "km", "gad", "gado", "gadolinium", "gadovist",
              "dotarem", "enhanced", "enh", "cplus"}  # fmt: skip
@@ -19,9 +21,20 @@ _NATIVE = {"pre", "without", "no", "non", "wo", "ohne", "vor", "native", "nativ"
 # Images that are derived from a channel, or are of another kind although they carry its name.
 _OTHER = {"adc", "dwi", "trace", "swi", "dsc", "dce", "star", "map", "sub", "subtraction", "subtraktion", "mip", "localizer",
           "scout", "survey", "pd", "perfusion", "uncertainty", "probability", "phase", "undecided"}  # fmt: skip
+# Words of names that tell how an image was made or what became of it, and nothing of the patient.
+_PROTOCOL = set(
+    """axial transversal transverse tra sag sagittal cor coronal tse fse frfse gre tfe ffe mprage mpr mpra spgr fspgr bravo
+    space cube vista brainview irfse tirm stir spir flash thrive vibe propeller blade haste fiesta ciss epi spin echo
+    fast turbo fatsat fat sat sup iso high res low hires long short thin thick slab image images volume vol series scan
+    brain head skull cerebrum neuro mri exam study routine protocol tumor tumour glioma case patient subject acq run
+    registered reg coreg coregistered bet stripped strip skullstripped noneck resampled resliced warped aligned corrected
+    bias norm normalized normalised cropped denoised std mean subtr div nachher nach mit dark fluid rage nii dicom
+    new copy raw orig original final default dixon med angio""".split()
+)
 _GIVEN, _DOUBT = "+", "?"  # tokens that no word of a name can be: contrast agent was given; do not guess
 _SERIES_NUMBER = r"^\d+:\s"  # Slicer puts it first
 _NO_IDENTITY = r"[a-z]{0,2}\d{1,2}[a-z]+|[a-z]{1,2}\d{1,2}"
+_PERSONAL = r"[a-z]{3,}"  # shorter words are mostly parameters of the scan
 _SIGNS = (
     (_SERIES_NUMBER, " "),
     (r"^sub-(?!t[12])", " subject "),  # a name after the BIDS standard, no subtraction
@@ -32,8 +45,22 @@ _SIGNS = (
     (r"\bw\s*/\s*o\b", " without "),
     (r"\+\s*(c|gd|km|ce)\b|\bc\s*\+(?!\w)", " cplus "),
     (r"(?<=t2)\s*\*", " star "),
+    (r"\b(?:co)?reg(?:istered)?\W*(?:to|onto|on|2(?=[a-z]))\W*\w+|\b(?:to|onto)\W+\w+", " "),  # only its grid is the other's
     (r"[/\\]", " "),
 )
+
+
+def words(path: Path) -> list[str]:
+    """The words of a file's name, lower case: split at anything but letters and digits, and at camel-case steps."""
+    name = path.name[: len(path.name) - len(suffix_of(path, READERS))]
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
+
+
+def is_label(path: Path) -> bool:
+    """Whether a file's name says that it is a label map or a mask."""
+    parts = words(path)
+    return bool(_LABEL_WORDS & {*parts, "".join(parts)})
 
 
 def channel_of(name: str, description: str, channels: Sequence[Channel]) -> str | None:
@@ -54,7 +81,8 @@ def _tokens(text: str, channels: tuple[Channel, ...]) -> frozenset[str]:
     for pattern, meaning in _SIGNS:
         text = re.sub(pattern, meaning, text, flags=re.IGNORECASE)
     parts = words(Path(text))
-    if is_label(Path(text)) or _OTHER & set(parts):
+    spelled = _words_of_spellings(channels)
+    if is_label(Path(text)) or (_OTHER - spelled) & set(parts):
         return frozenset({_DOUBT})
     single = _single_words(channels)
     tokens = {single[word] for word in parts if word in single}
@@ -62,6 +90,8 @@ def _tokens(text: str, channels: tuple[Channel, ...]) -> frozenset[str]:
         for spelling in _spellings(channel):
             if not set(spelling) & (single.keys() | _CONTRAST | _NATIVE) and _holds(parts, spelling):
                 tokens.add(channel.name)
+    if not spelled & _CONTRAST:  # a task, of CT say, to which it is one whether contrast agent was given
+        return frozenset(tokens)
     given = [index for index, word in enumerate(parts) if word in _CONTRAST]
     denied = [index for index in given if index and parts[index - 1] in _NATIVE | _CONTRAST]
     if given and not _NATIVE & set(parts):
@@ -81,6 +111,11 @@ def _single_words(channels: tuple[Channel, ...]) -> dict[str, str]:
     """The channel's name by each word that is a spelling of its own."""
     named = [(channel.name, spelling) for channel in channels for spelling in _spellings(channel)]
     return {spelling[0]: name for name, spelling in named if len(spelling) == 1}
+
+
+@functools.lru_cache(maxsize=64)
+def _words_of_spellings(channels: tuple[Channel, ...]) -> frozenset[str]:
+    return frozenset(word for channel in channels for spelling in _spellings(channel) for word in spelling)
 
 
 def _holds(parts: list[str], spelling: list[str]) -> bool:
@@ -106,15 +141,27 @@ def _all_spelled(channels: tuple[Channel, ...]) -> dict[str, set[frozenset[str]]
 
 
 def of_two_patients(names: Iterable[str], channels: Sequence[Channel]) -> bool:
-    """Whether two names differ in nothing but a number and the channel: ``case_001_t1`` and ``case_002_flair``.
+    """Whether the names of a case's volumes seem to be of two patients.
 
-    Numbers that tell how an image was made do not count: ``4mm``, ``p2``, the series number in front.
+    Two names do that differ in nothing but a number and the channel, ``case_001_t1`` and ``case_002_flair``, and two of
+    which each has words besides channel and protocol, but none in common: ``Anna t1`` and ``Berta flair``. Numbers that
+    tell how an image was made do not count: ``4mm``, ``p2``, the series number in front.
     """
-    ignored = _single_words(tuple(channels)).keys() | _CONTRAST | _NATIVE
+    bare = [re.sub(_SERIES_NUMBER, "", name.split(RESAMPLED)[0]) for name in names]
+    return _differ_in_numbers(bare, tuple(channels)) or _share_no_word(bare, tuple(channels))
+
+
+def _differ_in_numbers(names: Sequence[str], channels: tuple[Channel, ...]) -> bool:
+    ignored = _single_words(channels).keys() | _CONTRAST | _NATIVE
     numbers: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for name in names:
-        parts = words(Path(re.sub(_SERIES_NUMBER, "", name.split(RESAMPLED)[0])))
-        told = [word for word in parts if word not in ignored and not re.fullmatch(_NO_IDENTITY, word)]
+        told = [word for word in words(Path(name)) if word not in ignored and not re.fullmatch(_NO_IDENTITY, word)]
         shape = tuple(re.sub(r"\d+", "#", word) for word in told)
         numbers.setdefault(shape, set()).add(tuple(re.findall(r"\d+", " ".join(told))))
     return any(len(found) > 1 for found in numbers.values())
+
+
+def _share_no_word(names: Sequence[str], channels: tuple[Channel, ...]) -> bool:
+    ignored = _words_of_spellings(channels) | _CONTRAST | _NATIVE | _OTHER | _PROTOCOL
+    left = [set(re.findall(_PERSONAL, " ".join(set(words(Path(name))) - ignored))) - ignored for name in names]
+    return any(one and other and not one & other for one, other in itertools.combinations(left, 2))
