@@ -19,5 +19,6 @@ def shared_data():
 def _own_folders(tmp_path_factory, monkeypatch):
     """Tests neither see nor touch the user's models and caches."""
     folder = tmp_path_factory.mktemp("user")
+    monkeypatch.setenv("MEDSEGEFFNET_DATA", str(folder))
     monkeypatch.setenv("MEDSEGEFFNET_MODELS", str(folder / "Models"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))

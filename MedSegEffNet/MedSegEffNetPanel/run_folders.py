@@ -9,12 +9,19 @@ from pathlib import Path
 
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.job import running_process
+from MedSegEffNetLib.models.registry import data_folder
 from MedSegEffNetPanel import steps
 
 INPUTS = "in"  # copies of a patient's images; needed only while the run's process reads them
+PROBABILITIES = "probabilities"  # maps that the user asked to keep
 KEPT = 20  # runs whose reports and label maps can still be opened
 _SHORT = ("segment", "script", "sample")  # runs that nobody goes on with; a batch or a training is never deleted
 _DAY = 24 * 3600.0  # s; a younger run may belong to another Slicer that is just writing it
+
+
+def runs_folder() -> Path:
+    """Where the panel's runs lie: in the user's own folder, a short path, for Windows."""
+    return data_folder() / "runs"
 
 
 def new_folder(base: Path, name: str) -> Path:
@@ -43,14 +50,15 @@ def new_folder(base: Path, name: str) -> Path:
 def tidy(base: Path) -> Iterator[None]:
     """Delete the copied images of short runs that have ended, and all but the last :data:`KEPT` of these runs.
 
-    Runs of the last day are left alone.
+    Runs of the last day are left alone; of one that keeps probability maps only the copied images are deleted.
     """
     found = [path for path in base.iterdir() if path.name[5:] in _SHORT] if base.is_dir() else []
     folders = sorted(found, key=_age)
     yield
     for number, folder in enumerate(folders):
         if _age(folder) > _DAY and running_process(folder) is None:
-            old = folder if number >= KEPT else folder / INPUTS
+            kept = number < KEPT or (folder / PROBABILITIES).is_dir()
+            old = folder / INPUTS if kept else folder
             yield from steps.in_thread(shutil.rmtree, old, ignore_errors=True)
 
 

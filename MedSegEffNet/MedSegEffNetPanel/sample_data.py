@@ -2,40 +2,60 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.i18n import tr as _
 
+from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetPanel import bridge, steps
+from MedSegEffNetPanel.wording import sentences
 
 if TYPE_CHECKING:
     from MedSegEffNetPanel.jobs import PanelJob
     from MedSegEffNetPanel.panel import Panel
 
 NAME = "MedSegEffNetSyntheticBrain"
+_IMAGES = "images"  # of the patient, in the folder of the run that made them
 
 
-def load(panel: Panel, done: Callable[[str], None]) -> None:
-    """Make and load the patient in the background; ``done`` gets the problem as a text, empty if there was none."""
-    folder = panel.new_run("sample")
-    job = panel.jobs.submit(_("Making the synthetic patient"), ["sample", "--output", str(folder / "images")], folder)
+def load(panel: Panel, done: Callable[[str, list[Any]], object]) -> None:
+    """Make and load the patient in the background.
+
+    ``done`` gets the problem as a text (empty if there was none) and the loaded volume nodes.
+    """
+    try:
+        folder = panel.new_run("sample")
+    except MedSegEffNetError as error:
+        done(sentences(error.found, error.hint), [])
+        return
+    job = panel.jobs.submit(_("Making the synthetic patient"), ["sample", "--output", str(folder / _IMAGES)], folder)
 
     def on_changed(job: PanelJob) -> None:
         if not job.state.over:
             return
         job.changed.disconnect(on_changed)
         if job.error is not None:
-            done(f"{job.error.found} {job.error.hint}")
+            done(sentences(job.error.found, job.error.hint), [])
         elif job.result:
             files = [Path(path) for path in job.result["images"].values()]
-            steps.run(_load_in_steps(files), done=lambda nothing: done(""), failed=lambda error: done(str(error)))
+            steps.run(_loaded(files, folder), done=lambda nodes: done("", nodes), failed=failed)
+        else:
+            done(_("The sample data were canceled."), [])
+
+    def failed(error: Exception) -> None:
+        if isinstance(error, MedSegEffNetError):
+            done(sentences(error.found, error.hint), [])
+        else:
+            done(sentences(str(error) or type(error).__name__), [])
 
     job.changed.connect(on_changed)
+    on_changed(job)  # one that could not even be started is over by now
 
 
 def register() -> None:
@@ -67,9 +87,15 @@ def make_and_load(source: Any = None) -> list[Any]:
         return _load_files(sorted(Path(folder).glob("*.nii.gz")))
 
 
-def _load_in_steps(files: list[Path]) -> Iterator[None]:
-    for path in files:
-        yield from bridge.load_volume(path)
+def _loaded(files: list[Path], folder: Path) -> Generator[None, None, list[Any]]:
+    """Load the images of the run in ``folder``; their files are not needed any more then."""
+    nodes = []
+    try:
+        for path in files:
+            nodes.append((yield from bridge.load_volume(path)))
+    finally:
+        shutil.rmtree(folder / _IMAGES, ignore_errors=True)
+    return nodes
 
 
 def _load_files(files: Any) -> list[Any]:

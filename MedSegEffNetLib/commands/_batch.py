@@ -181,6 +181,6 @@ def _segment(batch: _Batch, case: Path, outputs: Outputs, job: Job) -> dict[str,
     images, warnings = check_images(given, batch.bundle.channels, resampled=batch.options.resample)
     result = segment_case(images, batch.bundle, batch.options, job)
     result = replace(result, warnings=tuple(dict.fromkeys((*warnings, *result.warnings))))
-    outputs.write(images, result, batch.bundle)
+    outputs.write(images, result, batch.bundle, case.name)
     told = outputs.told(result)
     return {"output": told.pop("label_map"), **told}

@@ -16,6 +16,7 @@ from MedSegEffNetLib.errors import InputError
 if TYPE_CHECKING:
     from MedSegEffNetLib.image import Image
     from MedSegEffNetLib.models.bundle import Bundle
+    from MedSegEffNetLib.task import Channel
 
 ALL = ""  # key of a file or folder that holds all channels
 
@@ -69,20 +70,28 @@ def read_inputs(paths: Mapping[str, Path], bundle: Bundle, *, is_case: bool) -> 
         return load_case_images(paths[ALL], get_task(bundle.task_id))
     if ALL in paths:
         return split_components(_with_doubt(read(paths[ALL]), paths[ALL]), bundle.channels, str(paths[ALL]))
-    return {channel: _with_doubt(read(path), path) for channel, path in paths.items()}
+    return {name: _with_doubt(read(path), path, bundle.channels, name) for name, path in paths.items()}
 
 
-def _with_doubt(image: Image, path: Path) -> Image:
-    """``image`` with a note where the file's name says that it is a label map."""
-    from MedSegEffNetLib.dataset.channels import is_label
+def _with_doubt(image: Image, path: Path, channels: Sequence[Channel] = (), given: str = "") -> Image:
+    """``image`` with a note where the file's name says that it is a label map, or another channel than the ``given``."""
+    from MedSegEffNetLib.dataset.series_names import channel_of, is_label
 
-    doubt = f"{path.name} is called like a label map, not like an image." if is_label(path) else ""
-    return replace(image, notes=(*image.notes, doubt)) if doubt else image
+    told = channel_of(path.name, "", channels)
+    titles = {channel.name: channel.title for channel in channels}
+    if is_label(path):
+        doubt = f"{path.name} is called like a label map, not like an image."
+    elif told not in (None, given):
+        doubt = f"The file {path.name} looks like {titles[told]}, given as {titles[given]}: check that it is the right one."
+    else:
+        return image
+    return replace(image, notes=(*image.notes, doubt))
 
 
 def files_read(paths: Iterable[Path], bundle: Bundle) -> list[Path]:
     """Every file that an output must not replace: the paths, and the images and label maps in those that are folders."""
-    from MedSegEffNetLib.dataset.channels import image_files, is_label, match_channels
+    from MedSegEffNetLib.dataset.channels import image_files, match_channels
+    from MedSegEffNetLib.dataset.series_names import is_label
     from MedSegEffNetLib.formats import READERS, suffix_of
 
     found = list(paths)

@@ -63,8 +63,8 @@ class Outputs:
                 expected="a name that ends in " + ", ".join(VOLUMES),
             )
 
-    def write(self, images: Mapping[str, Image], result: Result, bundle: Bundle) -> None:
-        """Write every file; the label map, which the others explain, comes last."""
+    def write(self, images: Mapping[str, Image], result: Result, bundle: Bundle, name: str) -> None:
+        """Write every file, the report about the case ``name``; the label map, which the others explain, comes last."""
         from MedSegEffNetLib.image import write, write_label_map
         from MedSegEffNetLib.postprocessing import uncertainty
 
@@ -73,7 +73,7 @@ class Outputs:
         if self.uncertainty:
             write(self.uncertainty, result.label_map.with_array(uncertainty(result.probabilities)))
         if self.report:
-            write_report(self.report, self.label_map.name, images, result, bundle)
+            write_report(self.report, name, images, result, bundle)
         write_label_map(self.label_map, result.label_map, bundle.labels)
 
     def told(self, result: Result) -> dict[str, Any]:
@@ -99,10 +99,11 @@ def write_report(path: Path, title: str, images: Mapping[str, Image], result: Re
     from MedSegEffNetLib.models.card import excerpt
     from MedSegEffNetLib.report import write_segmentation_report
 
+    titles = {channel.name: channel.title for channel in bundle.channels}
     write_segmentation_report(
         path,
         title=title,
-        channels=images,
+        channels={titles[name]: image for name, image in images.items()},
         label_map=result.label_map,
         labels=bundle.labels,
         regions=bundle.regions,

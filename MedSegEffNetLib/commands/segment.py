@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from MedSegEffNetLib.commands import _inputs
 from MedSegEffNetLib.commands._outputs import LABEL_MAPS, Outputs, probability_files, volume_table
+from MedSegEffNetLib.errors import InputError
 
 if TYPE_CHECKING:
     from MedSegEffNetLib.models.bundle import Bundle
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", required=True, type=Path, metavar="FILE",
         help=f"label map ({', '.join(LABEL_MAPS)}); with --batch a folder, which gets a folder a case",
     )  # fmt: skip
+    parser.add_argument("--name", default="", metavar="TEXT", help="what the report calls the case (default: the output's name)")
     in_batch = "with --batch a name in each case's folder"
     parser.add_argument("--report", type=Path, metavar="FILE", help=f"report with pictures (.html); {in_batch}")
     parser.add_argument(
@@ -44,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which networks vote, of a model of several (`models show` lists them)",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
-    parser.add_argument("--resample", action="store_true", help="bring channels of other grids onto the first one's")
+    parser.add_argument("--resample", action="store_true", help="bring channels of other grids onto the first required one's")
     parser.add_argument("--run", type=Path, metavar="FOLDER", dest="folder", help="make it a job with events")
 
 
@@ -54,6 +56,8 @@ def run(arguments: argparse.Namespace) -> None:
     from MedSegEffNetLib.inference.options import Options
     from MedSegEffNetLib.models.registry import find
 
+    if arguments.name and arguments.batch is not None:
+        raise InputError(f"--name {arguments.name} with --batch", expected="--name for a single case", hint="leave it out")
     options = Options(
         arguments.device,
         arguments.engine,
@@ -78,6 +82,7 @@ def _run_one(arguments: argparse.Namespace, bundle: Bundle, options: Any) -> Non
     from MedSegEffNetLib.inference.checks import check_images
     from MedSegEffNetLib.inference.predict import segment_case
     from MedSegEffNetLib.job import Job
+    from MedSegEffNetLib.task import reference_channel
     from MedSegEffNetLib.terminal import ProgressLine
 
     started = time.perf_counter()
@@ -88,13 +93,13 @@ def _run_one(arguments: argparse.Namespace, bundle: Bundle, options: Any) -> Non
     given = _inputs.read_inputs(paths, bundle, is_case=arguments.case is not None)
     images, warnings = check_images(given, bundle.channels, resampled=arguments.resample)
     ensemble.choose(bundle, options.ensemble, images)
-    outputs.check_fits(next(iter(images.values())))
+    outputs.check_fits(images[reference_channel(bundle.channels, images)])
     job = Job.open(arguments.folder, _request(arguments, paths, bundle))
     job.listeners.append(ProgressLine())
     with job:
         result = segment_case(images, bundle, options, job)
         result = replace(result, warnings=tuple(dict.fromkeys((*warnings, *result.warnings))))
-        outputs.write(images, result, bundle)
+        outputs.write(images, result, bundle, arguments.name or arguments.output.name)
         job.finish(**outputs.told(result))
     print(volume_table(result, bundle))
     for warning in result.warnings:

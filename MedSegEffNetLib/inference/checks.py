@@ -48,14 +48,16 @@ def check_images(
     for name, image in images.items():
         _check_image(name, image)
     ordered = {channel.name: images[channel.name] for channel in channels if channel.name in images}
-    ordered, warnings = _onto_one_grid(ordered, reference_channel(channels, ordered), resampled)
+    titles = {channel.name: channel.title for channel in channels}
+    ordered, warnings = _onto_one_grid(ordered, reference_channel(channels, ordered), titles, resampled)
     for channel in channels:
         # Where none is required each has its own network: what that costs is told with the votes.
         if channel.name not in ordered and any(other.required for other in channels):
-            stand_in = f"{channel.substitute} stands in for it" if channel.substitute else "the model does without it"
-            warnings.append(f"Channel {channel.name} is missing: {stand_in}; expect a less certain result.")
-    warnings += _repeated(ordered)
-    warnings += [text for name, image in ordered.items() if (text := _suspicion(name, image))]
+            other = titles.get(channel.substitute)
+            stand_in = f"{other} stands in for it" if other else "the model does without it"
+            warnings.append(f"Channel {channel.title} is missing: {stand_in}; expect a less certain result.")
+    warnings += _repeated({titles[name]: image for name, image in ordered.items()})
+    warnings += [text for name, image in ordered.items() if (text := _suspicion(by_name[name], image))]
     warnings += [note for image in ordered.values() for note in image.notes]
     return ordered, tuple(dict.fromkeys(warnings))
 
@@ -92,23 +94,26 @@ def _check_image(name: str, image: Image) -> None:
         )
 
 
-def _suspicion(name: str, image: Image) -> str:
+def _suspicion(channel: Channel, image: Image) -> str:
     """What makes one doubt that ``image`` is what it is given as; empty if nothing does."""
+    name, title = channel.name, channel.title
     low, high = float(image.array.min()), float(image.array.max())
     if name == _CT and low >= 0 and high > 255:
         return (
-            f"Channel {name} has values from {low:g} to {high:g} and none below 0: is it CT? "
+            f"Channel {title} has values from {low:g} to {high:g} and none below 0: is it CT? "
             "Hounsfield units (air is -1000) or 8-bit slices (0 to 255) are expected."
         )
     if name != _CT and low < _AIR_BELOW:
-        return f"Channel {name} has values down to {low:g}, as CT in Hounsfield units has: is it the right image?"
+        return f"Channel {title} has values down to {low:g}, as CT in Hounsfield units has: is it the right image?"
     sample = np.unique(image.array.ravel(order="K")[:: max(1, image.array.size // 1_000_000)])
     if len(sample) <= _FEW_VALUES and np.array_equal(sample, np.round(sample)):
-        return f"Channel {name} has only {len(sample)} different values, as a label map has: is it the right image?"
+        return f"Channel {title} has only {len(sample)} different values, as a label map has: is it the right image?"
     return ""
 
 
-def _onto_one_grid(images: dict[str, Image], reference: str, resampled: bool) -> tuple[dict[str, Image], list[str]]:
+def _onto_one_grid(
+    images: dict[str, Image], reference: str, titles: Mapping[str, str], resampled: bool
+) -> tuple[dict[str, Image], list[str]]:
     grid = images[reference]
     others = [name for name, image in images.items() if not same_grid(grid, image, GRID_TOLERANCE)]
     if not others:
@@ -126,10 +131,11 @@ def _onto_one_grid(images: dict[str, Image], reference: str, resampled: bool) ->
             "images of different positions must be registered first",
         )
     brought = {name: resample(image, grid) if name in others else image for name, image in images.items()}
-    return brought, [f"Channel {name} was resampled onto the grid of {reference}." for name in others]
+    return brought, [f"Channel {titles[name]} was resampled onto the grid of {titles[reference]}." for name in others]
 
 
 def _repeated(images: Mapping[str, Image]) -> list[str]:
+    """Which of ``images`` (by title) are equal."""
     names = list(images)
     return [
         f"Channels {first} and {second} are the same image."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,10 +75,14 @@ def choose(bundle: Bundle, ensemble: str, given: Collection[str]) -> Votes:
             + ", ".join(sorted({part for parts in channels.values() for part in parts})),
         )
     entry = next(entry for entry in bundle.info["ensembles"] if entry["name"] == name)
-    return _without_missing(entry["votes"], usable)
+    titles = {part.name: part.title for part in (*bundle.channels, *bundle.regions)}
+    return _without_missing(entry["votes"], usable, titles)
 
 
-def _without_missing(votes: Mapping[str, Weights], usable: list[str]) -> Votes:
+def _without_missing(votes: Mapping[str, Weights], usable: list[str], titles: Mapping[str, str]) -> Votes:
+    def said(keys: Iterable[str], joint: str = " and ") -> str:
+        return joint.join(titles.get(key, key) for key in keys)
+
     by_region, warnings = {}, []
     for region, weights in votes.items():
         left = {key: weight for key, weight in weights.items() if key in usable}
@@ -86,11 +90,11 @@ def _without_missing(votes: Mapping[str, Weights], usable: list[str]) -> Votes:
         if not left:
             left = dict.fromkeys(usable, 1.0)
             warnings.append(
-                f"{region} is left to {', '.join(usable)}, as {' and '.join(missing)} cannot vote: "
+                f"The {said([region])} is left to {said(usable, ', ')}, as {said(missing)} cannot vote: "
                 "expect it to be far less certain."
             )
         elif missing:
-            warnings.append(f"{region} is found without {' and '.join(missing)}, by {', '.join(left)} alone.")
+            warnings.append(f"The {said([region])} is found without {said(missing)}, by {said(left, ', ')} alone.")
         total = sum(left.values())
         by_region[region] = {key: weight / total for key, weight in left.items()}
     return Votes(by_region, tuple(warnings))

@@ -4,7 +4,15 @@ import pytest
 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.preprocessing import Pipeline
-from MedSegEffNetLib.task import Channel, SegmentationTask, find_channel, get_segmentation_task, get_task, list_tasks
+from MedSegEffNetLib.task import (
+    Channel,
+    SegmentationTask,
+    find_channel,
+    get_segmentation_task,
+    get_task,
+    list_tasks,
+    reference_channel,
+)
 
 TASKS = list_tasks()
 SEGMENTATION = [task for task in TASKS.values() if isinstance(task, SegmentationTask)]

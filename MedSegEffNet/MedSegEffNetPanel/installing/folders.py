@@ -20,7 +20,7 @@ from typing import Any
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetLib.job import running_process
-from MedSegEffNetLib.models.registry import user_folder
+from MedSegEffNetLib.models.registry import data_folder
 
 STAMP = "medsegeffnet.json"
 SETUP = "setup"
@@ -46,7 +46,7 @@ class Installed:
 
 def root() -> Path:
     """The user's folder of this program; short, because Windows counts the letters of a path."""
-    return user_folder().parent
+    return data_folder()
 
 
 def python_version() -> str:

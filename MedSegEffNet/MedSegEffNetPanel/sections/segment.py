@@ -168,9 +168,11 @@ class PanelSection(Section):
 
     def _stop(self, why: str) -> None:
         self.inputs.stop()
-        for work in (self.run, self._loading):
-            if work is not None:
-                work.cancel(*([why] if work is self.run else []))
+        if self._loading is not None:
+            self._loading.cancel()
+            self.ui.folderButton.enabled = True
+        if self.run is not None:
+            self.run.cancel(why)
 
     def _on_inputs(self) -> None:
         """The segmentation of another volume does not take this one's result, unless the user chooses it afterwards."""

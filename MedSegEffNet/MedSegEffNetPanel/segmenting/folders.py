@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
-from MedSegEffNetLib.dataset.channels import case_folders, image_files
-from MedSegEffNetLib.dataset.series_names import is_label
+from MedSegEffNetLib.dataset.channels import case_folders, image_files, is_label
 from MedSegEffNetLib.errors import InputError
 
 _SLICER_READS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
@@ -20,19 +20,28 @@ def holds_cases(folder: Path) -> bool:
     return not image_files(folder) and len(case_folders(folder)) > 0
 
 
-def load_case(folder: Path) -> list[Any]:
-    """Load the images of a case (label maps are left out) and give their volume nodes.
+def load_case(folder: Path) -> Generator[None, None, list[Any]]:
+    """Load the images of a case (label maps are left out), a file a step; returns their volume nodes.
 
     Raises
     ------
     InputError
-        There is no image in the folder that Slicer can load.
+        There is no image in the folder that Slicer can load, or a file cannot be read; no volume stays in the scene.
     """
     files = [path for path in image_files(folder) if not is_label(path)]
     volumes = [path for path in files if path.is_file() and path.name.lower().endswith(_SLICER_READS)]
-    if volumes:
-        return [slicer.util.loadVolume(str(path)) for path in volumes]
-    nodes = _load_dicom(folder)
+    nodes: list[Any] = []
+    yield
+    try:
+        for path in volumes:
+            nodes.append(_load_volume(path))
+            yield
+    except BaseException:  # also when it is canceled
+        for node in nodes:
+            if node.GetScene() is not None:
+                slicer.mrmlScene.RemoveNode(node)
+        raise
+    nodes = nodes or _load_dicom(folder)
     if not nodes:
         raise InputError(
             _("no image that Slicer can load is in {folder}").format(folder=folder),
@@ -40,6 +49,17 @@ def load_case(folder: Path) -> list[Any]:
             hint=_("choose the folder of one patient"),
         )
     return nodes
+
+
+def _load_volume(path: Path) -> Any:
+    try:
+        return slicer.util.loadVolume(str(path))
+    except RuntimeError as error:
+        raise InputError(
+            _("{path} could not be loaded").format(path=path),
+            expected=_("a whole volume file"),
+            hint=_("copy the file again from where it was made, or take it out of the folder"),
+        ) from error
 
 
 def _load_dicom(folder: Path) -> list[Any]:

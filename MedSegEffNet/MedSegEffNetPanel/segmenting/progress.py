@@ -53,7 +53,7 @@ class ProgressView:
         self._show_message()
 
     def _show_message(self) -> None:
-        self._ui.messageLabel.text = "<br>".join([*self._told, *self._asked])
+        self._ui.messageLabel.text = "<br>".join(filter(None, [*self._told, *self._asked]))
 
     def _show_log(self, log: list[str], logged: int) -> None:
         view = self._ui.logText

@@ -54,7 +54,7 @@ def test_an_optional_channel_may_be_missing_and_that_is_said(segment, case, tmp_
     given = f"flair={case / 'p1_flair.nii.gz'}"
     code, text, _ = segment("--input", given, "--output", tmp_path / "a.nii.gz")
     assert code == 0
-    assert "Warning: Channel t1 is missing: flair stands in for it" in text
+    assert "Warning: Channel T1 is missing: FLAIR stands in for it" in text
 
 
 def test_probabilities_are_kept_when_asked_for(segment, case, tmp_path):
@@ -90,7 +90,7 @@ def test_channels_of_other_grids_are_refused_or_resampled(segment, case, tmp_pat
     refused(segment(*words), "add --resample", tmp_path, sorted(tmp_path.rglob("*")))
     code, text, errors = segment(*words, "--resample")
     assert code == 0, errors
-    assert "Warning: Channel t1 was resampled onto the grid of flair." in text
+    assert "Warning: Channel T1 was resampled onto the grid of FLAIR." in text
     assert image.same_grid(image.read(tmp_path / "a.nii.gz"), flair)
 
 
@@ -206,6 +206,30 @@ def test_a_file_called_like_a_label_map_is_doubted(segment, case, tmp_path):
     code, text, _ = segment("--input", f"flair={tmp_path / 'p1_flair_seg.nii.gz'}", "--output", tmp_path / "a.nii.gz")
     assert code == 0
     assert "Warning: p1_flair_seg.nii.gz is called like a label map" in text
+
+
+def test_a_file_called_like_another_channel_is_doubted(segment, case, tmp_path):
+    given = f"flair={case / 'p1_t1.nii.gz'}"
+    code, text, _ = segment("--input", given, "--output", tmp_path / "a.nii.gz")
+    assert code == 0
+    assert "Warning: The file p1_t1.nii.gz looks like T1, given as FLAIR" in text
+
+
+def test_the_report_has_the_cases_name_and_the_channels_titles(segment, case, tmp_path):
+    words = ("--output", tmp_path / "label_map.nii", "--report", tmp_path / "r.html", "--name", "Head 7")
+    code, _, errors = segment("--input", f"flair={case / 'p1_flair.nii.gz'}", *words)
+    assert code == 0, errors
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<title>Head 7" in page
+    assert "label_map" not in page
+    assert "FLAIR · 48 × 40 × 3 voxels" in page
+    assert "Channel T1 post-contrast is missing: FLAIR stands in for it" in page
+
+
+def test_a_name_for_a_whole_batch_is_refused(segment, case, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    words = ("--batch", tmp_path, "--output", tmp_path / "out", "--name", "Head 7")
+    refused(segment(*words), "--name Head 7 with --batch", tmp_path, before)
 
 
 def test_the_run_of_a_training_is_not_taken_over(segment, case, tmp_path):

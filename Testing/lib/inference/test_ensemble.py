@@ -39,7 +39,7 @@ def test_the_first_combination_is_the_default_and_the_second_adds_t1():
 def test_a_missing_image_leaves_the_vote_to_the_others_and_says_so():
     votes = choose(a_model(*ALL), "", ("t1ce", "flair"))
     assert votes.by_region["WT"] == {"flair": 0.5, "t1ce": 0.5}
-    assert votes.warnings == ("WT is found without t2, by flair, t1ce alone.",)
+    assert votes.warnings == ("The whole tumor is found without T2, by FLAIR, T1 post-contrast alone.",)
 
 
 def test_without_t1ce_enhancing_tumor_is_left_to_what_is_there_with_a_strong_word():

@@ -65,7 +65,7 @@ def test_flips_average_with_the_mirrored_image(bundle, oblique_case):
 def test_an_optional_channel_may_be_missing_and_its_substitute_is_named(bundle, oblique_case):
     del oblique_case["t1ce"]
     result = segment_case(oblique_case, bundle, Options(engine="openvino"), a_job())
-    assert any("t1ce is missing: flair stands in" in warning for warning in result.warnings)
+    assert any("T1 post-contrast is missing: FLAIR stands in" in warning for warning in result.warnings)
 
 
 def test_volumes_are_voxels_times_spacing(bundle, oblique_case, monkeypatch):
@@ -210,14 +210,14 @@ def test_another_grid_is_resampled_when_asked_for(bundle, oblique_case):
         segment_case(oblique_case, bundle, Options(engine="openvino"), a_job())
     assert "--resample" in caught.value.hint
     result = segment_case(oblique_case, bundle, Options(engine="openvino", resample=True), a_job())
-    assert "Channel t1 was resampled onto the grid of flair." in result.warnings
+    assert "Channel T1 was resampled onto the grid of FLAIR." in result.warnings
 
 
 def test_affines_that_differ_by_rounding_are_one_grid_and_twins_are_suspicious(bundle, oblique_case):
     rounded = np.round(oblique_case["t1"].affine, 3)
     oblique_case["t1"] = Image(oblique_case["flair"].array, rounded.astype(np.float32) * (1 + 1e-4))
     result = segment_case(oblique_case, bundle, Options(engine="openvino"), a_job())
-    assert "Channels t1 and flair are the same image." in result.warnings
+    assert "Channels T1 and FLAIR are the same image." in result.warnings
 
 
 def test_a_label_map_in_the_place_of_an_image_is_doubted(bundle, oblique_case, monkeypatch):
@@ -225,7 +225,7 @@ def test_a_label_map_in_the_place_of_an_image_is_doubted(bundle, oblique_case, m
     flair = oblique_case["flair"]
     oblique_case["t1"] = flair.with_array((flair.array > 0).astype(np.uint8) * 4)
     warnings = segment_case(oblique_case, bundle, Options(engine="openvino"), a_job()).warnings
-    assert warnings == ("Channel t1 has only 2 different values, as a label map has: is it the right image?",)
+    assert warnings == ("Channel T1 has only 2 different values, as a label map has: is it the right image?",)
 
 
 def test_ct_in_the_place_of_mr_is_doubted_and_the_other_way_round(bundle, oblique_case, monkeypatch):
