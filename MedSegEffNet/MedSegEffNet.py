@@ -30,7 +30,7 @@ class MedSegEffNet(ScriptedLoadableModule):
         super().__init__(parent)
         parent.title = _("MedSegEffNet")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        parent.dependencies = ["Segmentations", "SubjectHierarchy", "Volumes"]
+        parent.dependencies = ["Segmentations", "Sequences", "SubjectHierarchy", "Volumes"]
         parent.contributors = ["MedSegEffNet developers"]
         parent.helpText = _(
             "Segments medical images with small, fast networks in the background. Research only: not for clinical use."
@@ -39,7 +39,10 @@ class MedSegEffNet(ScriptedLoadableModule):
             "Built on EfficientNet (Tan and Le, 2019), U-Net (Ronneberger et al., 2015), OpenVINO and PyTorch. "
             "Each model's card names its data, their licence and the works to cite."
         )
-        slicer.app.connect("startupCompleted()", register_sample_data)
+        if hasattr(slicer.modules, "sampledata"):  # also where this module is added after the start
+            register_sample_data()
+        else:
+            slicer.app.connect("startupCompleted()", register_sample_data)
 
 
 class MedSegEffNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -112,7 +115,7 @@ class MedSegEffNetTest(ScriptedLoadableModuleTest):
 
         status = Environment(Settings()).status()
         if not status.ready:
-            self.skipTest(f"{status.text} {status.hint}")
+            self.skipTest(f"{status.text} {status.hint_elsewhere}")
         slicer.mrmlScene.Clear()
 
     def runTest(self) -> None:

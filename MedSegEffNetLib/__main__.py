@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 
 from MedSegEffNetLib.commands import make_parser
-from MedSegEffNetLib.errors import MedSegEffNetError
+from MedSegEffNetLib.errors import MedSegEffNetError, MissingPackage
 from MedSegEffNetLib.priority import step_back
 
 
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None and getattr(parsed, "folder", None) is not None:
         step_back()  # a job with a run folder is followed from elsewhere: nobody waits at this process
     try:
-        parsed.run(parsed)
+        _run(parsed)
         sys.stdout.flush()
     except MedSegEffNetError as error:
         print(str(error) if error.exit_code == 0 else f"Error: {error}", file=sys.stderr)
@@ -40,6 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Error: this is a fault of the program; please report it with the lines above.", file=sys.stderr)
         return 1
     return 0
+
+
+def _run(parsed: argparse.Namespace) -> None:
+    try:
+        parsed.run(parsed)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("MedSegEffNet"):
+            raise
+        raise MissingPackage("this command", error.name) from error
 
 
 if __name__ == "__main__":

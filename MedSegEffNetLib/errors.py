@@ -36,6 +36,20 @@ class InputError(MedSegEffNetError):
     exit_code = 2
 
 
+class MissingPackage(InputError):
+    """``purpose`` needs an optional package that is not installed."""
+
+    def __init__(self, purpose: str, module: str, size: str = "") -> None:
+        name = module.partition(".")[0]
+        super().__init__(f"{purpose} needs {name}, which is not installed", hint=how_to_install(name, size))
+
+
+def how_to_install(module: str, size: str = "") -> str:
+    """What to do to get an optional package by the name of its module; ``size`` is the panel's that has what is needed."""
+    size = size or {"openvino": "Light", "torch": "GPU", "efficientnet_pytorch": "GPU"}.get(module, "Training")
+    return f"install {module.replace('_', '-')} with pip (in Slicer: section Environment, size {size})"
+
+
 class OutOfMemory(MedSegEffNetError):
     """Memory (of the machine or of the GPU) ran out and no smaller way of working is left."""
 

@@ -26,8 +26,9 @@ kind, with these fields (paths are in full, unknown numbers null):
 ``finished``
     ``segment``: ``label_map``, ``report`` and ``uncertainty`` (a path or null), ``probabilities`` (path by region),
     ``volumes_ml`` (by label; null where no voxel size is known), ``warnings``, ``measured`` (``seconds``, ``peak_mb``,
-    ``device``, ``engine``, ``precision``, ``setup`` …). ``segment --batch``: ``output`` (folder), ``total``, ``done``,
-    ``skipped``, ``failed``. ``train``: ``model`` (in the folder). ``evaluate``: ``output`` (folder), ``summary``.
+    ``device``, ``engine``, ``precision``, ``setup`` …). ``segment --batch``: ``output`` (folder), ``results`` (a CSV table
+    of the cases), ``total``, ``done``, ``skipped``, ``failed``.
+    ``train``: ``model`` (in the folder). ``evaluate``: ``output`` (folder), ``summary``.
     ``doctor``: ``diagnosis``. ``models``: ``models``, or ``model``, ``folder`` and ``output`` where they apply.
     ``sample``: ``images`` (path by channel).
 ``stopped``

@@ -29,8 +29,7 @@ class ProgressLine:
         elif kind == "plan" and (self._live or event["seconds"] >= _QUIET):
             self._line(f"Expected: {duration(event['seconds'])}, {event['megabytes']} MB of memory")
         elif kind == "case" and event["state"] not in ("queued", "running"):
-            why = f": {event['message']}" if event["message"] else ""
-            self._line(f"Case {event['index'] + 1} of {event['total']}, {event['case']}: {event['state']}{why}")
+            self._case(event)
         elif kind == "epoch":
             self._line(
                 f"Epoch {event['epoch']:.0f}: loss {number(event['train_loss'])}, validation loss {number(event['val_loss'])}, "
@@ -38,6 +37,16 @@ class ProgressLine:
             )
         elif kind in ("finished", "stopped", "failed"):
             self._show("")
+
+    def _case(self, event: dict[str, Any]) -> None:
+        sizes = [f"{name} {number(volume, 2)} mL" for name, volume in event["volumes_ml"].items()]
+        told = ", ".join(filter(None, (event["message"], *sizes)))
+        end = f"{event['state']}: {told}" if told else event["state"]
+        self._line(f"Case {event['index'] + 1} of {event['total']}, {event['case']}: {end}")
+        for text in event["warnings"]:
+            self._line(f"  Warning: {text}")
+        if event["hint"]:
+            self._line(f"  What to do: {event['hint']}")
 
     def _progress(self, text: str) -> None:
         if self._live:

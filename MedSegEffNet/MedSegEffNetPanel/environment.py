@@ -62,6 +62,11 @@ class Status:
     hint: str = ""
     repair: bool = False
 
+    @property
+    def hint_elsewhere(self) -> str:
+        """``hint`` for readers who are not in the section Environment, where it stands beside its buttons."""
+        return _("In the section Environment: {hint}").format(hint=self.hint) if self.hint else ""
+
 
 class Environment:
     """Knows, installs and removes what jobs need.
@@ -120,9 +125,17 @@ class Environment:
         if others:
             text = _("Slicer's Python is now {new}; the packages are for Python {old}.")
             text = text.format(new=folders.python_version(), old=", ".join(others))
-            return Status(False, None, text, _("Press Repair in the section Environment."), repair=True)
-        hint = _("Install an engine in the section Environment: Light takes {megabytes} MB to download.")
-        return Status(False, None, _("No engine is installed yet."), hint.format(megabytes=self.cost(LIGHT).download))
+            return Status(False, None, text, _("Press Repair."), repair=True)
+        hint = _("Choose a size and press Install: Light takes {megabytes} MB to download.")
+        text = _("Nothing that computes is installed yet.")
+        return Status(False, None, text, hint.format(megabytes=self.cost(LIGHT).download))
+
+    def engines(self) -> set[str] | None:
+        """The engines that jobs can use now, by name; None: not known, as the user named another Python."""
+        if self.python:
+            return None
+        packages = folders.installed(self.folder).packages
+        return {name for name in ENGINE_MODULES.values() if name in packages} | set(own_engines())
 
     def cost(self, size: str) -> Cost:
         """What ``size`` costs on this computer, as far as it is known."""
@@ -234,7 +247,7 @@ class Environment:
 
     def _foreign_status(self, python: Path) -> Status:
         if not python.is_file():
-            hint = _("Choose another one in the section Environment, or Slicer's own.")
+            hint = _("Choose another one, or Slicer's own.")
             return Status(False, None, _("The Python {path} is no longer there.").format(path=python), hint)
         text = _("Jobs run with {path} ({found}).").format(path=python, found=self._settings.text("python_text"))
         return Status(True, None, text)
@@ -269,7 +282,7 @@ def own_engines() -> list[str]:
 
 def _installed_status(found: folders.Installed) -> Status:
     engines = ", ".join(f"{name} {found.packages[name]}" for name in ENGINE_MODULES.values() if name in found.packages)
-    hint = _("Press Repair in the section Environment.")
+    hint = _("Press Repair.")
     if found.python != folders.python_version():
         text = _("The installed packages are for Python {old}; Slicer's Python is now {new}.")
         return Status(False, found.size, text.format(old=found.python, new=folders.python_version()), hint, repair=True)

@@ -165,9 +165,7 @@ def _chosen(
         )
     if not chosen.grid.same(reference.grid):
         text = _("{name} has {found}, not placed as {reference} with {wanted}. Press Resample for a copy that fits.")
-        text = text.format(
-            **names, found=chosen.grid.text(), reference=reference.name, wanted=reference.grid.text()
-        )
+        text = text.format(**names, found=chosen.grid.text(), reference=reference.name, wanted=reference.grid.text())
         return ChannelState(_("other grid"), text, blocks=True, can_resample=True)
     return _judged_by_name(channel, chosen, channels, reference)
 
@@ -179,7 +177,9 @@ def _judged_by_name(
     names = {"name": chosen.name, "channel": channel.title}
     if is_label(Path(chosen.name)):
         return ChannelState(
-            _("a mask?"), _("{name} looks like a segmentation. Check that it is {channel}.").format(**names), doubtful=True
+            _("a mask?"),
+            _("{name} looks like a segmentation. Check that it is {channel}.").format(**names),
+            doubtful=True,
         )
     told = channel_of(chosen.name, chosen.description, channels)
     if told not in (None, channel.name):

@@ -15,6 +15,7 @@ from MedSegEffNetLib.models.bundle import METADATA, Bundle
 from MedSegEffNetLib.models.registry import broken_models, list_models
 from MedSegEffNetLib.models.transfer import is_users
 from MedSegEffNetLib.task import Task, list_tasks
+from MedSegEffNetPanel.wording import sentences
 
 SHIPPED = "shipped"
 USER = "user"
@@ -76,12 +77,6 @@ def search(listed: Sequence[ModelEntry], text: str) -> list[ModelEntry]:
     """The entries in which every word of ``text`` is found: in name, task, labels, channels or their other spellings."""
     wanted = text.lower().split()
     return [entry for entry in listed if all(word in entry.words for word in wanted)]
-
-
-def sentences(*parts: str) -> str:
-    """The parts of an error as sentences: capital letter, full stop; empty ones left out."""
-    told = [part.strip().rstrip(".") for part in parts]
-    return " ".join(f"{part[0].upper()}{part[1:]}." for part in told if part)
 
 
 def _entry(bundle: Bundle, task: Task | None) -> ModelEntry:

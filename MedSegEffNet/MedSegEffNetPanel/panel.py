@@ -14,7 +14,7 @@ from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.environment import Environment
 from MedSegEffNetPanel.jobs import JobQueue
 from MedSegEffNetPanel.parameters import Parameters
-from MedSegEffNetPanel.run_folders import new_folder, tidy
+from MedSegEffNetPanel.run_folders import new_folder, runs_folder, tidy
 from MedSegEffNetPanel.sections import Section, find_sections
 from MedSegEffNetPanel.settings import Settings
 from MedSegEffNetPanel.signals import Signal
@@ -37,7 +37,7 @@ class Panel:
         self.environment = Environment(self.settings)
         self.jobs = JobQueue(self.environment.interpreter)
         self.models_changed = Signal()
-        self._tidying = steps.run(tidy(self._runs()), done=lambda nothing: None, failed=_raise)
+        self._tidying = steps.run(tidy(runs_folder()), done=lambda nothing: None, failed=_raise)
         self.sections: list[Section] = []
         self._bars: dict[type[Section], ctk.ctkCollapsibleButton] = {}
         for kind in find_sections():
@@ -65,11 +65,7 @@ class Panel:
 
     def new_run(self, name: str) -> Path:
         """A new folder for the run of a job called ``name``, in the user's own folder (a short path, for Windows)."""
-        return new_folder(self._runs(), name)
-
-    @staticmethod
-    def _runs() -> Path:
-        return user_folder().parent / "runs"
+        return new_folder(runs_folder(), name)
 
     def show(self, name: str) -> None:
         """Open the section in the file ``name`` and bring it into view."""

@@ -57,9 +57,14 @@ def tidy(base: Path) -> Iterator[None]:
     yield
     for number, folder in enumerate(folders):
         if _age(folder) > _DAY and running_process(folder) is None:
-            kept = number < KEPT or (folder / PROBABILITIES).is_dir()
+            kept = number < KEPT or _keeps_probabilities(folder)
             old = folder / INPUTS if kept else folder
             yield from steps.in_thread(shutil.rmtree, old, ignore_errors=True)
+
+
+def _keeps_probabilities(folder: Path) -> bool:
+    """Whether there are probability maps, also in the folder of a time point."""
+    return any(path.is_dir() for path in (folder / PROBABILITIES, *folder.glob(f"*/*/{PROBABILITIES}")))
 
 
 def _age(folder: Path) -> float:

@@ -7,6 +7,7 @@ Python meanwhile, see :func:`in_thread`.
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -27,6 +28,7 @@ class Steps:
 
     def __init__(self, work: Work[Any], done: Callable[[Any], object], failed: Callable[[Exception], object]) -> None:
         self._work: Any = work
+        self._busy = False  # a step is being done
         self._done, self._failed = done, failed
         self._timer = qt.QTimer()
         self._timer.setInterval(0)
@@ -39,10 +41,13 @@ class Steps:
         return self._work is None
 
     def cancel(self) -> None:
-        """Stop where the work stands and let it clean up; neither ``done`` nor ``failed`` is called."""
+        """Stop where the work stands and let it clean up; neither ``done`` nor ``failed`` is called.
+
+        Called from within a step, it lets that step end.
+        """
         work = self._end()
-        if work is not None and hasattr(work, "close"):
-            work.close()
+        if not self._busy:
+            _close(work)
 
     def _end(self) -> Any:
         work, self._work = self._work, None
@@ -50,16 +55,42 @@ class Steps:
         return work
 
     def _slice(self) -> None:
+        work = self._work
+        if self._busy or work is None:  # a step that lets the window live meanwhile
+            return
+        self._busy = True
+        try:
+            ended = self._advance(work)
+        except Exception as error:
+            ended = functools.partial(self._failed, error)
+        finally:
+            self._busy = False
+        if self._work is None:  # canceled by the step itself
+            _close(work)
+        elif ended is not None:
+            self._end()
+            ended()
+
+    def _advance(self, work: Any) -> Callable[[], object] | None:
+        """Do steps until it is the window's turn; gives what is to be called when the work is done."""
         end = time.perf_counter() + SLICE
         try:
             while self._work is not None and time.perf_counter() < end:
-                next(self._work)
+                next(work)
         except StopIteration as stop:
-            self._end()
-            self._done(stop.value)
+            return functools.partial(self._finish, stop.value)
+        return None
+
+    def _finish(self, result: Any) -> None:
+        try:
+            self._done(result)
         except Exception as error:
-            self._end()
             self._failed(error)
+
+
+def _close(work: Any) -> None:
+    if hasattr(work, "close"):
+        work.close()
 
 
 def run(work: Work[Any], done: Callable[[Any], object], failed: Callable[[Exception], object]) -> Steps:
@@ -69,7 +100,7 @@ def run(work: Work[Any], done: Callable[[Any], object], failed: Callable[[Except
     ----------
     work : a generator; each of its steps should take less than 20 ms.
     done : called with what the generator returns.
-    failed : called with the exception that ended it.
+    failed : called with the exception that ended it, or that ``done`` raised.
     """
     return Steps(work, done, failed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 
 _ENDS = (".", "!", "?", "…", ":")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[,;:.]?")  # letters; a file or an option has other signs too
@@ -15,6 +16,11 @@ def sentences(*parts: str) -> str:
     A part that begins with the name of a file, an option or a package keeps its first letter.
     """
     return " ".join(_sentence(part.strip()) for part in parts if part and part.strip())
+
+
+def tip(text: str) -> str:
+    """``text`` as a tooltip that is wrapped where it is long, and in which nothing is taken for HTML."""
+    return f"<p>{escape(text)}</p>" if text else ""
 
 
 def _sentence(part: str) -> str:

@@ -1,23 +1,26 @@
 """Every case of a folder, one after the other; a case that was done before is not done again.
 
 A case's results lie in ``OUTPUT/<case>/``: ``<case>.seg.nrrd``, what else was asked for, and, written last, the record
-``result.json``, by which the next start knows that the case is done: same model, same settings, same images.
+``result.json``, by which the next start knows that the case is done: same model, same settings, same images. A label map
+that was changed by hand since is never overwritten. ``OUTPUT/results.csv`` tells how all cases ended.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import functools
+import io
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.commands import _inputs
-from MedSegEffNetLib.commands._outputs import Outputs, probability_files
+from MedSegEffNetLib.commands._outputs import LABEL_MAPS, Outputs, probability_files
 from MedSegEffNetLib.errors import InputError, MedSegEffNetError, Stopped
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from MedSegEffNetLib.models.bundle import Bundle
 
 RECORD = "result.json"
+RESULTS = "results.csv"
 SCHEMA = 1
 _NOTHING: dict[str, Any] = {
     "output": None,
@@ -63,7 +67,7 @@ class _Batch:
             "schema": SCHEMA,
             "case": str(case.resolve()),
             "model": f"{self.bundle.name}@{self.bundle.version}",
-            "settings": {"flips": self.options.flips, "resample": self.options.resample},
+            "settings": {name: getattr(self.options, name) for name in ("flips", "resample", "ensemble")},
             "images": files,
         }
 
@@ -87,21 +91,24 @@ def run_batch(arguments: argparse.Namespace, bundle: Bundle, options: Options, r
     job = Job.open(arguments.folder, request)
     job.listeners.append(ProgressLine())
     with job:
-        states = _work(batch, cases, job)
+        states = Counter(_work(batch, cases, job))
         counts = {state: states[state] for state in ("done", "skipped", "failed")}
-        job.finish(output=batch.output.resolve(), total=len(cases), **counts)
+        results = (batch.output / RESULTS).resolve()
+        job.finish(output=batch.output.resolve(), results=results, total=len(cases), **counts)
         if counts["failed"]:
             raise MedSegEffNetError(
                 f"{counts['failed']} of {len(cases)} cases could not be segmented",
-                hint="see what is said about each of them; the same command again does only these",
+                hint=f"see what is said about each of them, also in {RESULTS}; the same command again does only these",
             )
-    print(f"{batch.output}: {counts['done']} segmented, {counts['skipped']} were there already")
+    print(f"{batch.output}: {counts['done']} segmented, {counts['skipped']} were there already; see {RESULTS}")
 
 
 def _cases(folder: Path, batch: _Batch, run: Path | None) -> list[Path]:
     """The case folders, after a look at the outputs of each of them."""
     from MedSegEffNetLib.dataset.channels import case_folders
 
+    if batch.output.name.lower().endswith(LABEL_MAPS) and not batch.output.is_dir():
+        raise InputError(f"--output {batch.output} is called like a file", expected="with --batch a folder")
     if batch.output.resolve() == folder.resolve():
         raise InputError(f"--output is the folder of the cases, {folder}", expected="a folder of its own")
     for option, name in batch.names.items():
@@ -115,6 +122,7 @@ def _cases(folder: Path, batch: _Batch, run: Path | None) -> list[Path]:
             expected="a folder with a folder of images for each case",
             hint="for a single case use --case",
         )
+    _inputs.check_output(batch.output / RESULTS)
     for case in cases:
         outputs = batch.outputs(case)
         outputs.check(_inputs.files_read([case], batch.bundle), run)
@@ -122,9 +130,9 @@ def _cases(folder: Path, batch: _Batch, run: Path | None) -> list[Path]:
     return cases
 
 
-def _work(batch: _Batch, cases: list[Path], job: Job) -> Counter[str]:
-    """Take the cases one by one; returns how many ended in which state."""
-    states: Counter[str] = Counter()
+def _work(batch: _Batch, cases: list[Path], job: Job) -> list[str]:
+    """Take the cases one by one, and write the table of results, of a stopped batch too; returns their last states."""
+    ends: dict[Path, tuple[str, dict[str, Any]]] = dict.fromkeys(cases, ("not done", {}))
 
     def tell(case: Path, state: str, **fields: Any) -> None:
         known = {name: fields.get(name, nothing) for name, nothing in _NOTHING.items()}
@@ -132,12 +140,28 @@ def _work(batch: _Batch, cases: list[Path], job: Job) -> Counter[str]:
 
     for case in cases:
         tell(case, "queued")
-    for case in cases:
-        job.check_stop()
-        state, fields = _one(batch, case, job, functools.partial(tell, case, "running"))
-        states[state] += 1
-        tell(case, state, **fields)
-    return states
+    try:
+        for case in cases:
+            job.check_stop()
+            state, fields = ends[case] = _one(batch, case, job, functools.partial(tell, case, "running"))
+            tell(case, state, **fields)
+    finally:
+        _write_results(batch, ends)
+    return [state for state, _ in ends.values()]
+
+
+def _write_results(batch: _Batch, ends: Mapping[Path, tuple[str, dict[str, Any]]]) -> None:
+    """A row a case: how it ended, the labels' volumes in mL (empty: not known), warnings, and why it failed."""
+    text = io.StringIO()
+    names = [label.name for label in batch.bundle.labels]
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["case", "state", *(f"{name} (mL)" for name in names), "warnings", "message"])
+    for case, (state, fields) in ends.items():
+        volumes = [fields.get("volumes_ml", {}).get(name) for name in names]
+        sizes = ["" if volume is None else f"{volume:.3f}" for volume in volumes]
+        why = " ".join(filter(None, (fields.get("message"), fields.get("hint"))))
+        table.writerow([case.name, state, *sizes, " ".join(fields.get("warnings", ())), why])
+    atomic.write_text(batch.output / RESULTS, text.getvalue())
 
 
 def _one(batch: _Batch, case: Path, job: Job, begin: Callable[[], None]) -> tuple[str, dict[str, Any]]:
@@ -145,13 +169,16 @@ def _one(batch: _Batch, case: Path, job: Job, begin: Callable[[], None]) -> tupl
     record = batch.output / case.name / RECORD
     try:
         key, outputs = batch.key(case), batch.outputs(case)
-        before = _done_before(record, key, outputs)
-        if before is not None:
+        stored = _read_record(record)
+        before, written = stored.pop("result", None), stored.pop("label_map", None)
+        if before is not None and stored == key and all(path.is_file() for path in outputs.files()):
             return "skipped", before
         begin()
-        record.unlink(missing_ok=True)  # from here on the folder holds no finished case
+        _refuse_if_changed(outputs.label_map, written)
+        _forget_result(record, written)
         told = _segment(batch, case, outputs, job)
-        atomic.write_json(record, {**key, "result": json.loads(json.dumps(told, default=str))})
+        result = json.loads(json.dumps(told, default=str))
+        atomic.write_json(record, {**key, "label_map": _fingerprint(outputs.label_map), "result": result})
         return "done", told
     except Stopped:
         raise
@@ -162,15 +189,37 @@ def _one(batch: _Batch, case: Path, job: Job, begin: Callable[[], None]) -> tupl
         return "failed", {"message": f"{type(error).__name__}: {error}", "hint": hint}
 
 
-def _done_before(record: Path, key: dict[str, Any], outputs: Outputs) -> dict[str, Any] | None:
-    """The result of an earlier start, if it is whole and still the one that is wanted."""
+def _read_record(record: Path) -> dict[str, Any]:
+    """What an earlier start recorded of a case; empty where there is nothing that can be read."""
     try:
         stored = json.loads(record.read_text(encoding="utf-8"))
-        result: dict[str, Any] = stored.pop("result")
-    except (OSError, ValueError, KeyError, AttributeError):
-        return None
-    whole = stored == key and all(path.is_file() for path in outputs.files())
-    return result if whole else None
+    except (OSError, ValueError):
+        return {}
+    return stored if isinstance(stored, dict) else {}
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+    from MedSegEffNetLib.models.bundle import sha256
+
+    return {"bytes": path.stat().st_size, "sha256": sha256(path)}
+
+
+def _refuse_if_changed(label_map: Path, written: Mapping[str, Any] | None) -> None:
+    """Somebody's corrections must not be lost: ``written`` is the label map's fingerprint when it was made here."""
+    if written is not None and label_map.is_file() and _fingerprint(label_map) != written:
+        raise MedSegEffNetError(
+            f"{label_map} was changed since it was written, and would be overwritten",
+            expected="the label map as it was made here, or none",
+            hint="move it away, or choose another output folder",
+        )
+
+
+def _forget_result(record: Path, written: Mapping[str, Any] | None) -> None:
+    """From here on the folder holds no finished case; what is known of the label map that still lies there is kept."""
+    if written is None:
+        record.unlink(missing_ok=True)
+    else:
+        atomic.write_json(record, {"label_map": written})
 
 
 def _segment(batch: _Batch, case: Path, outputs: Outputs, job: Job) -> dict[str, Any]:

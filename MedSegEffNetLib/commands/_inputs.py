@@ -82,7 +82,9 @@ def _with_doubt(image: Image, path: Path, channels: Sequence[Channel] = (), give
     if is_label(path):
         doubt = f"{path.name} is called like a label map, not like an image."
     elif told not in (None, given):
-        doubt = f"The file {path.name} looks like {titles[told]}, given as {titles[given]}: check that it is the right one."
+        doubt = (
+            f"The file {path.name} looks like {titles[told]}, given as {titles[given]}: check that it is the right one."
+        )
     else:
         return image
     return replace(image, notes=(*image.notes, doubt))

@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def as_text(diagnosis: dict[str, Any]) -> str:
     """The diagnosis for people."""
+    from MedSegEffNetLib.errors import how_to_install
     from MedSegEffNetLib.terminal import table
 
     python, folder, gpu = diagnosis["python"], diagnosis["temporary_folder"], diagnosis["gpu"]
@@ -56,6 +57,6 @@ def as_text(diagnosis: dict[str, Any]) -> str:
             "",
             table(computations, ["engine", "device", "a small computation"])
             if computations
-            else "No engine is installed. What to do: pip install openvino",
+            else f"No engine is installed. What to do: {how_to_install('openvino')}",
         ]
     )

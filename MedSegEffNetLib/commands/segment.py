@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", required=True, type=Path, metavar="FILE",
         help=f"label map ({', '.join(LABEL_MAPS)}); with --batch a folder, which gets a folder a case",
     )  # fmt: skip
-    parser.add_argument("--name", default="", metavar="TEXT", help="what the report calls the case (default: the output's name)")
+    parser.add_argument(
+        "--name", default="", metavar="TEXT", help="what the report calls the case (default: the output's name)"
+    )
     in_batch = "with --batch a name in each case's folder"
     parser.add_argument("--report", type=Path, metavar="FILE", help=f"report with pictures (.html); {in_batch}")
     parser.add_argument(
@@ -46,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which networks vote, of a model of several (`models show` lists them)",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
-    parser.add_argument("--resample", action="store_true", help="bring channels of other grids onto the first required one's")
+    parser.add_argument(
+        "--resample", action="store_true", help="bring channels of other grids onto the first required one's"
+    )
     parser.add_argument("--run", type=Path, metavar="FOLDER", dest="folder", help="make it a job with events")
 
 
@@ -57,7 +61,9 @@ def run(arguments: argparse.Namespace) -> None:
     from MedSegEffNetLib.models.registry import find
 
     if arguments.name and arguments.batch is not None:
-        raise InputError(f"--name {arguments.name} with --batch", expected="--name for a single case", hint="leave it out")
+        raise InputError(
+            f"--name {arguments.name} with --batch", expected="--name for a single case", hint="leave it out"
+        )
     options = Options(
         arguments.device,
         arguments.engine,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.errors import InputError, MissingPackage
 
 HELP = "train a model; the same --run folder again resumes"
 
@@ -32,7 +32,11 @@ def run(arguments: argparse.Namespace) -> None:
             raise InputError(f"--set {text}", expected="KEY=VALUE, e.g. epochs=20")
         settings[key] = value
     from MedSegEffNetLib.terminal import ProgressLine
-    from MedSegEffNetLib.training.run import train
+
+    try:
+        from MedSegEffNetLib.training.run import train
+    except ModuleNotFoundError as error:
+        raise MissingPackage("training", error.name or "torch", "Training") from error
 
     model = train(
         arguments.task,

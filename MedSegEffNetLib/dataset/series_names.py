@@ -22,15 +22,16 @@ _NATIVE = {"pre", "without", "no", "non", "wo", "ohne", "vor", "native", "nativ"
 _OTHER = {"adc", "dwi", "trace", "swi", "dsc", "dce", "star", "map", "sub", "subtraction", "subtraktion", "mip", "localizer",
           "scout", "survey", "pd", "perfusion", "uncertainty", "probability", "phase", "undecided"}  # fmt: skip
 # Words of names that tell how an image was made or what became of it, and nothing of the patient.
-_PROTOCOL = set(
-    """axial transversal transverse tra sag sagittal cor coronal tse fse frfse gre tfe ffe mprage mpr mpra spgr fspgr bravo
+_PROTOCOL_WORDS = """
+    axial transversal transverse tra sag sagittal cor coronal tse fse frfse gre tfe ffe mprage mpr mpra spgr fspgr bravo
     space cube vista brainview irfse tirm stir spir flash thrive vibe propeller blade haste fiesta ciss epi spin echo
     fast turbo fatsat fat sat sup iso high res low hires long short thin thick slab image images volume vol series scan
     brain head skull cerebrum neuro mri exam study routine protocol tumor tumour glioma case patient subject acq run
     registered reg coreg coregistered bet stripped strip skullstripped noneck resampled resliced warped aligned corrected
     bias norm normalized normalised cropped denoised std mean subtr div nachher nach mit dark fluid rage nii dicom
-    new copy raw orig original final default dixon med angio""".split()
-)
+    new copy raw orig original final default dixon med angio
+"""
+_PROTOCOL = set(_PROTOCOL_WORDS.split())
 _GIVEN, _DOUBT = "+", "?"  # tokens that no word of a name can be: contrast agent was given; do not guess
 _SERIES_NUMBER = r"^\d+:\s"  # Slicer puts it first
 _NO_IDENTITY = r"[a-z]{0,2}\d{1,2}[a-z]+|[a-z]{1,2}\d{1,2}"
@@ -45,7 +46,10 @@ _SIGNS = (
     (r"\bw\s*/\s*o\b", " without "),
     (r"\+\s*(c|gd|km|ce)\b|\bc\s*\+(?!\w)", " cplus "),
     (r"(?<=t2)\s*\*", " star "),
-    (r"\b(?:co)?reg(?:istered)?\W*(?:to|onto|on|2(?=[a-z]))\W*\w+|\b(?:to|onto)\W+\w+", " "),  # only its grid is the other's
+    (
+        r"\b(?:co)?reg(?:istered)?\W*(?:to|onto|on|2(?=[a-z]))\W*\w+|\b(?:to|onto)\W+\w+",
+        " ",
+    ),  # only its grid is the other's
     (r"[/\\]", " "),
 )
 

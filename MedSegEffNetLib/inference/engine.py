@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.errors import InputError, MissingPackage, how_to_install
 from MedSegEffNetLib.inference.options import Options, Setup
 from MedSegEffNetLib.models.bundle import Bundle
 
@@ -35,18 +35,19 @@ def choose(options: Options, batch_size: int) -> Setup:
             if not reason:
                 return Setup("torch", device, "bfloat16" if device == "cuda" else "float32", 4 * batch_size)
             if options.device != "auto":
-                raise InputError(f"the device {device} cannot be used: {reason}", hint="use --device cpu")
+                raise InputError(f"the device {device} cannot be used: {reason}", hint="choose the device cpu")
     if options.device in ("cuda", "mps"):
-        raise InputError(f"device {options.device} needs torch, which is not installed", hint="pip install torch")
+        raise MissingPackage(f"the device {options.device}", "torch")
     if options.engine in ("auto", "openvino") and _installed("openvino"):
         return Setup("openvino", "cpu", _cpu_precision(), batch_size)
     if options.engine in ("auto", "torch") and _installed("torch"):
         return Setup("torch", "cpu", "bfloat16", batch_size)
-    wanted = "openvino or torch" if options.engine == "auto" else options.engine
+    if options.engine != "auto":
+        raise MissingPackage(f"the engine {options.engine}", options.engine)
     raise InputError(
-        f"nothing is installed that can run the network ({wanted})",
+        "nothing is installed that can run the network",
         expected="openvino (130 MB, for the CPU) or torch",
-        hint="pip install openvino",
+        hint=how_to_install("openvino"),
     )
 
 
@@ -72,7 +73,10 @@ def open_engine(bundle: Bundle, network: int, setup: Setup, input_shape: tuple[i
         return OpenVINOEngine(bundle, network, setup, input_shape, threads)
     from MedSegEffNetLib.inference.torch_engine import TorchEngine
 
-    return TorchEngine(bundle, network, setup, threads)
+    try:
+        return TorchEngine(bundle, network, setup, threads)
+    except ModuleNotFoundError as error:
+        raise MissingPackage(f"the network of {bundle.name}", error.name or "torch") from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

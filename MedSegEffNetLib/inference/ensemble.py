@@ -75,7 +75,8 @@ def choose(bundle: Bundle, ensemble: str, given: Collection[str]) -> Votes:
             + ", ".join(sorted({part for parts in channels.values() for part in parts})),
         )
     entry = next(entry for entry in bundle.info["ensembles"] if entry["name"] == name)
-    titles = {part.name: part.title for part in (*bundle.channels, *bundle.regions)}
+    titles = {channel.name: channel.title for channel in bundle.channels}
+    titles |= {region.name: region.title for region in bundle.regions}
     return _without_missing(entry["votes"], usable, titles)
 
 

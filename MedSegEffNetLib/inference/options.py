@@ -20,7 +20,7 @@ class Options:
     engine : what runs it.
     flips : average with the prediction of the mirrored image (twice the time).
     threads : CPU threads; None: as many as there are cores.
-    resample : bring channels that lie on another grid onto the first one's, instead of refusing them.
+    resample : bring channels that lie on another grid onto the reference's, instead of refusing them.
     ensemble : which networks vote, of a model that has several; empty: its default.
     """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from MedSegEffNetLib import atomic, networks
-from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.errors import InputError, how_to_install
 from MedSegEffNetLib.resources import cache_folder
 
 if TYPE_CHECKING:
@@ -55,5 +55,5 @@ def make_ir(bundle: Bundle, network: int) -> Path:
 def _needs_torch(bundle: Bundle) -> InputError:
     return InputError(
         f"model {bundle.name} carries no OpenVINO form, and torch is not installed to make it",
-        hint="pip install torch efficientnet-pytorch, or use a model that carries it",
+        hint=f"{how_to_install('torch')}, or use a model that carries it",
     )

@@ -105,8 +105,10 @@ def _add_ventricles(tissues: np.ndarray, place: list[np.ndarray], wobble: np.nda
     lateral = ((np.abs(x) - bend) / 5.0) ** 2 + (y / 34.0) ** 2 + ((z - 4.0) / 13.0) ** 2
     csf = _TISSUES.index("csf")
     tissues[(lateral < 1 + 0.25 * wobble) & (tissues >= csf)] = csf
-    gap = (np.abs(x + 0.8 * wobble) < 1.1) & (z > 6) & (np.abs(y) > 30)
-    tissues[gap & (tissues > csf)] = csf
+    # The gap closes toward an arch, where the bridge between the hemispheres lies, and toward the base of the brain.
+    arch = np.sqrt((y / 46.0) ** 2 + ((z + 6.0) / 38.0) ** 2) - 1 + 0.06 * wobble
+    width = 1.3 * np.clip(5 * arch, 0, 1) * np.clip((z + 0.7 * np.abs(y) - 22 + 6 * wobble) / 24, 0, 1)
+    tissues[(np.abs(x + 0.8 * wobble) < width) & (tissues > csf)] = csf
 
 
 def _add_tumor(

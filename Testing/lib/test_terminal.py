@@ -65,10 +65,20 @@ def test_an_undefined_number_is_a_dash():
 
 
 def test_the_plan_and_the_cases_of_a_batch_are_told():
+    nothing = {"message": "", "hint": "", "volumes_ml": {}, "warnings": []}
+    failed = {**nothing, "message": "no flair", "hint": "name it"}
+    done = {**nothing, "volumes_ml": {"edema": 1.234, "core": None}, "warnings": ["T1 is missing."]}
+
     def events(job):
         job.emit("plan", batch_size=4, megabytes=600, seconds=42.0)
-        job.emit("case", case="P1", index=0, total=2, state="running", message="")
-        job.emit("case", case="P1", index=0, total=2, state="failed", message="no flair")
+        job.emit("case", case="P1", index=0, total=2, state="running", **nothing)
+        job.emit("case", case="P1", index=0, total=2, state="failed", **failed)
+        job.emit("case", case="P2", index=1, total=2, state="done", **done)
 
     assert "Expected: 42 s, 600 MB of memory" in shown(Terminal(), events)
-    assert shown(io.StringIO(), events).splitlines()[-1] == "Case 1 of 2, P1: failed: no flair"
+    assert shown(io.StringIO(), events).splitlines()[1:] == [
+        "Case 1 of 2, P1: failed: no flair",
+        "  What to do: name it",
+        "Case 2 of 2, P2: done: edema 1.23 mL, core – mL",
+        "  Warning: T1 is missing.",
+    ]

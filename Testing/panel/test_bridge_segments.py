@@ -59,7 +59,7 @@ def put(slicer_app, tmp_path):
         path = tmp_path / "label_map.nii"
         write(path, Image(array.T, grid(reference).affine))
         label_map = steps.finish(bridge.load_label_map(path))
-        return steps.finish(bridge.put_segments(into, label_map, reference, labels))
+        return steps.finish(bridge.put_segments(into, label_map, reference, labels))[0]
 
     return put
 
@@ -131,12 +131,12 @@ def test_a_new_segmentation_is_named_placed_and_described(volume, put, scene):
 
 
 def test_a_label_that_was_not_found_is_an_empty_segment(volume, put):
-    from MedSegEffNetPanel import bridge
+    from MedSegEffNetPanel import bridge, steps
 
     reference = volume()
     assert list(segment_ids(put(some_labels(), reference))) == ["core", "edema", "rim"]
     nothing = put(np.zeros((8, 10, 12), np.uint8), reference)
-    assert bridge.segment_volumes(nothing) == {"core": 0.0, "edema": 0.0, "rim": 0.0}
+    assert steps.finish(bridge.segment_volumes(nothing)) == {"core": 0.0, "edema": 0.0, "rim": 0.0}
 
 
 def test_a_volume_under_a_transform_gives_a_segmentation_in_the_world(volume, put, scene):
@@ -316,9 +316,9 @@ def test_work_that_is_canceled_or_fails_leaves_the_scene_as_it_was(volume, slice
 
 
 def test_volumes_are_counted_in_voxels(volume, put):
-    from MedSegEffNetPanel import bridge
+    from MedSegEffNetPanel import bridge, steps
 
-    volumes = bridge.segment_volumes(put(some_labels(), volume()))
+    volumes = steps.finish(bridge.segment_volumes(put(some_labels(), volume())))
     assert volumes["core"] == pytest.approx(3 * 4 * 4 * 0.7 * 0.9 * 2.5 / 1000)
 
 
@@ -345,9 +345,12 @@ def test_surfaces_are_shown_and_renewed_with_the_segments(volume, put, wait_unti
     bridge.show_3d(segmentation, True)
     assert wait_until(lambda: segmentation.GetDisplayNode().GetVisibility3D() and top() > 0)
     assert top() == pytest.approx(14.5, abs=1.0)
+    assert bridge.shows_3d(segmentation)
     put(np.roll(labels, 10, axis=0), reference, segmentation)
-    assert top() == pytest.approx(24.5, abs=1.0)
+    assert bridge.shows_3d(segmentation)
+    assert wait_until(lambda: top() == pytest.approx(24.5, abs=1.0))
     bridge.show_3d(segmentation, False)
+    assert not bridge.shows_3d(segmentation)
     assert segment(segmentation, "core").GetRepresentation("Closed surface") is None
 
 
@@ -370,7 +373,9 @@ def test_contours_are_outlines_without_areas(volume, put):
 
     segmentation = put(some_labels(), volume())
     display = segmentation.GetDisplayNode()
+    assert not bridge.shows_contours(segmentation)
     bridge.show_contours(segmentation, True)
+    assert bridge.shows_contours(segmentation)
     assert (display.GetVisibility2DOutline(), display.GetVisibility2DFill()) == (1, 0)
     bridge.show_contours(segmentation, False)
     assert (display.GetVisibility2DOutline(), display.GetVisibility2DFill()) == (1, 1)

@@ -74,7 +74,8 @@ def test_segmentations_of_all_time_points_follow_the_browser(shown, scene):
     for number in (2, 0, 1):
         browser.SetSelectedItemNumber(number)
         slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
-        assert bridge.segment_volumes(proxy) == {"tumor": pytest.approx((number + 1) * 5 * 6 * 6 / 1000)}
+        volumes = steps.finish(bridge.segment_volumes(proxy))
+        assert volumes == {"tumor": pytest.approx((number + 1) * 5 * 6 * 6 / 1000)}
         segment_id = proxy.GetSegmentation().GetNthSegmentID(0)
         found = slicer.util.arrayFromSegmentBinaryLabelmap(proxy, segment_id, shown)
         assert np.array_equal(found, maps[number].values)

@@ -230,7 +230,44 @@ def test_facts_tell_equal_images_and_places(volume, scene):
     assert bridge.components(volume("color", array=np.zeros((2, 2, 2, 3), np.uint8))) == 3
 
 
-# copies and overlays
+def test_images_that_share_their_background_are_not_the_same(volume):
+    from MedSegEffNetPanel import bridge
+
+    shape, found = (16, 64, 64), []
+    for seed in range(2):
+        array = np.zeros(shape, np.int16)
+        array[2:14, 10:50, 10:50] = np.random.default_rng(seed).integers(1, 99, (12, 40, 40))
+        found.append(bridge.facts(volume(array=array)).fingerprint)
+    assert all(found)
+    assert found[0] != found[1]
+
+
+def test_images_that_cannot_be_told_apart_have_no_fingerprint(volume):
+    from MedSegEffNetPanel import bridge
+
+    assert bridge.facts(volume(array=np.full((6, 8, 10), 5, np.int16))).fingerprint == ""
+
+
+def test_the_fingerprint_follows_the_voxels(volume):
+    import slicer
+
+    from MedSegEffNetPanel import bridge
+
+    node = volume()
+    before = bridge.facts(node).fingerprint
+    slicer.util.arrayFromVolume(node)[:] += 1
+    slicer.util.arrayFromVolumeModified(node)
+    assert bridge.facts(node).fingerprint != before
+
+
+def test_volumes_that_are_only_offered_are_not_compared(volume):
+    from MedSegEffNetPanel import bridge
+
+    volume()
+    assert [candidate.fingerprint for candidate in bridge.candidates()] == [""]
+
+
+# copies and files that are read
 
 
 def test_a_resampled_copy_lies_beside_its_original(volume, scene, moved):
@@ -258,42 +295,55 @@ def test_a_resampled_copy_lies_beside_its_original(volume, scene, moved):
     assert (copy.GetDisplayNode().GetWindow(), copy.GetDisplayNode().GetLevel()) == (50, 30)
 
 
-def test_an_overlay_is_shown_in_the_slices_and_leaves_no_trace(volume, scene, tmp_path, wait_until):
+def test_a_copy_of_a_volume_without_display_gets_the_contrast_of_its_voxels(volume, scene):
+    from MedSegEffNetPanel import bridge, steps
+
+    node, reference = volume(), volume("FLAIR", array=np.zeros((6, 8, 10), np.int16))
+    scene.RemoveNode(node.GetDisplayNode())
+    display = steps.finish(bridge.resample_like(node, reference)).GetDisplayNode()
+    assert -1 <= display.GetWindowLevelMin() <= 5
+    assert 93 <= display.GetWindowLevelMax() <= 99
+    assert not display.GetAutoWindowLevel()
+    assert display.GetColorNodeID() == "vtkMRMLColorTableNodeGrey"
+
+
+@pytest.mark.parametrize("which", ["volume", "reference"])
+def test_a_copy_is_not_put_into_a_scene_that_was_closed_meanwhile(volume, scene, which):
+    from MedSegEffNetPanel import bridge, steps
+
+    node, reference = volume(), volume("FLAIR", OBLIQUE)
+    work = bridge.resample_like(node, reference)
+    next(work)
+    scene.RemoveNode(node if which == "volume" else reference)
+    before = scene.GetNumberOfNodes()
+    with pytest.raises(InputError, match="no longer in the scene") as error:
+        steps.finish(work)
+    assert error.value.hint
+    assert scene.GetNumberOfNodes() == before
+
+
+def test_a_copy_that_is_canceled_at_any_step_leaves_nothing(volume, scene):
+    from MedSegEffNetPanel import bridge
+
+    node, reference = volume(), volume("FLAIR", OBLIQUE)
+    total = sum(1 for _ in bridge.resample_like(node, reference))
+    before = scene.GetNumberOfNodes()
+    for count in range(1, total + 1):
+        work = bridge.resample_like(node, reference)
+        for _ in range(count):
+            next(work)
+        work.close()
+        assert scene.GetNumberOfNodes() == before
+
+
+@pytest.mark.parametrize("value", [0, 7, np.nan])
+def test_an_image_of_one_value_is_loaded(scene, tmp_path, value):
     from MedSegEffNetLib.image import Image, write
-    from MedSegEffNetPanel import bridge
+    from MedSegEffNetPanel import bridge, steps
 
-    reference, other = volume(), volume("other")
-    view = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
-    view.SetForegroundVolumeID(other.GetID())
-    view.SetForegroundOpacity(0.2)
-    values = np.random.default_rng(0).random((10, 8, 6)).astype(np.float32)
-    write(tmp_path / "u.nii", Image(values, LPS))
-    before = scene.GetNumberOfNodesByClass("vtkMRMLVolumeNode")
-    node = bridge.overlay(tmp_path / "u.nii", reference)
-    assert wait_until(lambda: view.GetForegroundVolumeID() == node.GetID(), 5)
-    assert np.array_equal(array_of(node).T, values)
-    assert (node.GetHideFromEditors(), node.GetSaveWithScene()) == (1, 0)
-    assert node not in [scene.GetNodeByID(candidate.id) for candidate in bridge.candidates()]
-    bridge.remove_overlay(node)
-    assert (view.GetForegroundVolumeID(), view.GetForegroundOpacity()) == (other.GetID(), 0.2)
-    assert scene.GetNumberOfNodesByClass("vtkMRMLVolumeNode") == before
-
-
-def test_an_overlay_whose_file_is_damaged_says_so(volume, scene, tmp_path, wait_until, dialogs):
-    from MedSegEffNetPanel import bridge
-
-    (tmp_path / "u.nii").write_bytes(b"no image")
-    node = bridge.overlay(tmp_path / "u.nii", volume())
-    assert wait_until(lambda: node.GetScene() is None, 5)
-    assert len(dialogs.shown) == 1
-
-
-def test_an_overlay_removed_while_it_is_read_stays_away(volume, scene, tmp_path, wait_until):
-    from MedSegEffNetLib.image import Image, write
-    from MedSegEffNetPanel import bridge
-
-    write(tmp_path / "u.nii", Image(np.ones((10, 8, 6), np.float32), LPS))
-    view = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
-    bridge.remove_overlay(bridge.overlay(tmp_path / "u.nii", volume()))
-    wait_until(lambda: False, 0.2)
-    assert view.GetForegroundVolumeID() is None
+    write(tmp_path / "flat.nii", Image(np.full((10, 8, 6), value, np.float32), LPS))
+    node = steps.finish(bridge.load_volume(tmp_path / "flat.nii"))
+    assert node.GetName() == "flat"
+    assert np.array_equal(array_of(node), np.full((6, 8, 10), value, np.float32), equal_nan=True)
+    display = node.GetDisplayNode()
+    assert display.GetWindowLevelMin() <= np.nan_to_num(value) < display.GetWindowLevelMax()

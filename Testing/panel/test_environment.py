@@ -32,7 +32,7 @@ def own(tmp_path, monkeypatch, settings, bare_python):
     from MedSegEffNetPanel import environment
 
     folder = tmp_path / "own"
-    monkeypatch.setenv(registry.FOLDER_VARIABLE, str(folder / "Models"))
+    monkeypatch.setenv(registry.DATA_VARIABLE, str(folder))
     monkeypatch.setattr(environment, "slicer_python", lambda: str(bare_python))
     monkeypatch.setattr(environment, "own_engines", list)
     monkeypatch.setattr(environment.shutil, "which", lambda name: None)
@@ -122,7 +122,7 @@ def test_with_nothing_installed_the_status_comes_at_once_and_says_what_to_do(env
     status = environment.status()
     assert time.perf_counter() - began < 0.005
     assert not status.ready
-    assert "No engine is installed" in status.text
+    assert "Nothing that computes is installed" in status.text
     assert "Light takes" in status.hint
     assert "MB" in status.hint
 
@@ -258,13 +258,13 @@ def test_the_running_python_is_really_looked_into(environment, wait_until):
 
 def test_the_panel_opens_with_nothing_installed_and_offers_to_install(own, panel):
     found = panel.section("environment")
-    assert "No engine is installed" in found.ui.statusLabel.text
+    assert "Nothing that computes is installed" in found.ui.statusLabel.text
     assert found.ui.installButton.enabled
 
 
 def test_the_section_lists_three_sizes_with_megabytes(section):
     ui = section.ui
-    assert "No engine is installed" in ui.statusLabel.text
+    assert "Nothing that computes is installed" in ui.statusLabel.text
     for button, name in ((ui.lightButton, "Light"), (ui.gpuButton, "GPU"), (ui.trainingButton, "Training")):
         assert button.text.startswith(name)
         assert "about" in button.text
@@ -310,7 +310,7 @@ def test_a_kit_is_installed_and_removed_by_clicks(section, done, dialogs, tmp_pa
     section.ui.removeButton.click()
     assert "Remove: done" in done(section)
     assert not section.environment.folder.exists()
-    assert "No engine is installed" in section.ui.statusLabel.text
+    assert "Nothing that computes is installed" in section.ui.statusLabel.text
 
 
 def test_a_folder_that_is_no_kit_is_refused_with_what_to_do(section, dialogs, tmp_path):

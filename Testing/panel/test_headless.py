@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cases import add_synthetic_patient, segment_array
+from cases import add_color_volume, add_synthetic_patient, segment_array, synthetic_images
 
 
 @pytest.fixture
@@ -49,9 +49,29 @@ def test_a_model_that_is_not_there_is_told(logic, scene):
 
 
 def test_no_images_of_the_patient_are_left_behind(logic, scene):
-    from MedSegEffNetLib.models.registry import user_folder
+    from MedSegEffNetPanel.run_folders import runs_folder
 
     logic.segment("tumor-slices", add_synthetic_patient(["flair"]))
-    runs = list((user_folder().parent / "runs").iterdir())
+    runs = list(runs_folder().iterdir())
     assert runs
     assert not [path for run in runs for path in run.glob("in/*")]
+
+
+def test_a_color_volume_serves_all_channels(logic, scene):
+    arrays, affine = synthetic_images()
+    scalars = [np.clip(arrays[channel], 0, 255) for channel in ("t1", "flair", "t1ce")]
+    color = add_color_volume("slices", np.stack(scalars, axis=-1).astype(np.uint8), affine)
+    segmentation = logic.segment("tumor-slices", {"flair": color})
+    assert segmentation.GetName() == "slices segmentation"
+    assert np.count_nonzero(segment_array(segmentation)) > 500
+
+
+def test_where_nothing_is_installed_that_is_told_before_anything_is_written(logic, scene, monkeypatch):
+    from MedSegEffNetLib.errors import MedSegEffNetError
+    from MedSegEffNetPanel import environment
+    from MedSegEffNetPanel.run_folders import runs_folder
+
+    monkeypatch.setattr(environment, "own_engines", list)
+    with pytest.raises(MedSegEffNetError, match="Nothing that computes is installed"):
+        logic.segment("tumor-slices", add_synthetic_patient(["flair"]))
+    assert not runs_folder().exists()

@@ -62,6 +62,28 @@ def test_only_the_last_runs_are_kept(runs):
     assert [folder.exists() for folder in made] == [True] * 20 + [False] * 3
 
 
+@pytest.mark.parametrize("inside", ["probabilities", "out/0003/probabilities"])
+def test_probability_maps_are_never_deleted_but_the_copied_images_beside_them_are(runs, inside):
+    made = [runs("segment", days) for days in range(2, 25)]
+    (made[-1] / inside).mkdir(parents=True)
+    moment = time.time() - 30 * 24 * 3600
+    os.utime(made[-1], (moment, moment))
+    tidied(made[0].parent)
+    assert (made[-1] / inside).is_dir()
+    assert not (made[-1] / "in").exists()
+    assert not made[-2].exists()
+
+
+def test_runs_lie_in_the_data_folder_wherever_the_models_lie(slicer_app, monkeypatch, tmp_path):
+    from MedSegEffNetPanel.installing.folders import packages_folder
+    from MedSegEffNetPanel.run_folders import runs_folder
+
+    monkeypatch.setenv("MEDSEGEFFNET_MODELS", str(tmp_path / "elsewhere" / "models"))
+    monkeypatch.setenv("MEDSEGEFFNET_DATA", str(tmp_path / "data"))
+    assert runs_folder() == tmp_path / "data" / "runs"
+    assert packages_folder().parent == tmp_path / "data"
+
+
 @pytest.mark.parametrize("name", ["batch", "train"])
 def test_runs_that_can_be_gone_on_with_are_never_deleted(runs, name):
     made = [runs(name, 100 + number) for number in range(25)]

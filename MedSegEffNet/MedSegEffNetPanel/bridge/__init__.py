@@ -5,15 +5,19 @@ Work that may take long is a generator of short steps, see :mod:`MedSegEffNetPan
 
 from MedSegEffNetPanel.bridge.copies import resample_like
 from MedSegEffNetPanel.bridge.label_maps import LabelMap, load_label_map
+from MedSegEffNetPanel.bridge.made import LOCKED, MADE, is_locked
+from MedSegEffNetPanel.bridge.masks import segment_volumes
 from MedSegEffNetPanel.bridge.overlays import overlay, remove_overlay
 from MedSegEffNetPanel.bridge.segment_sequences import put_segment_sequence
-from MedSegEffNetPanel.bridge.segments import LOCKED, is_locked, put_segments, segment_volumes
+from MedSegEffNetPanel.bridge.segments import put_segments
 from MedSegEffNetPanel.bridge.sequences import sequence_item, sequence_length, sequence_of, shown_item
-from MedSegEffNetPanel.bridge.surfaces import show_3d, show_contours
+from MedSegEffNetPanel.bridge.slices import jump_to, reference_of, show_volume, shown_background
+from MedSegEffNetPanel.bridge.surfaces import show_3d, show_contours, shows_3d, shows_contours
 from MedSegEffNetPanel.bridge.volumes import OVERLAY, candidates, components, export_volume, facts, load_volume
 
 __all__ = [
     "LOCKED",
+    "MADE",
     "OVERLAY",
     "LabelMap",
     "candidates",
@@ -21,11 +25,13 @@ __all__ = [
     "export_volume",
     "facts",
     "is_locked",
+    "jump_to",
     "load_label_map",
     "load_volume",
     "overlay",
     "put_segment_sequence",
     "put_segments",
+    "reference_of",
     "remove_overlay",
     "resample_like",
     "segment_volumes",
@@ -34,5 +40,9 @@ __all__ = [
     "sequence_of",
     "show_3d",
     "show_contours",
+    "show_volume",
+    "shown_background",
     "shown_item",
+    "shows_3d",
+    "shows_contours",
 ]

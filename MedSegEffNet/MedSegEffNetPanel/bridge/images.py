@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,20 @@ from vtk.util.numpy_support import get_vtk_array_type, vtk_to_numpy
 from MedSegEffNetPanel.bridge.transforms import matrix_of_array
 
 _BLOCK = 1 << 22  # bytes a step
+_SAMPLES = 4096
+
+
+def sample(scalars: np.ndarray) -> np.ndarray:
+    """Some thousand numbers as float64, from anywhere; from the same places in all arrays of one size."""
+    flat = scalars.reshape(-1)
+    return flat[np.random.default_rng(flat.size).integers(0, flat.size, _SAMPLES)].astype(np.float64)
+
+
+def planes_a_step(array: np.ndarray) -> Iterator[slice]:
+    """Planes of a (K, J, I) array, a few megabytes after the other."""
+    count = max(1, _BLOCK // max(1, array[:1].nbytes))
+    for start in range(0, len(array), count):
+        yield slice(start, min(start + count, len(array)))
 
 
 def new_image(
@@ -33,9 +47,8 @@ def new_image(
     image.AllocateScalars(get_vtk_array_type(array.dtype), 1)
     yield
     target = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(array.shape)
-    planes = max(1, _BLOCK // max(1, array[0].nbytes))
-    for start in range(0, depth, planes):
-        target[start : start + planes] = array[start : start + planes]
+    for planes in planes_a_step(array):
+        target[planes] = array[planes]
         yield
     image.Modified()
     return image

@@ -9,6 +9,7 @@ import numpy as np
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from MedSegEffNetPanel.bridge.images import planes_a_step
 from MedSegEffNetPanel.bridge.transforms import index_to_index
 from MedSegEffNetPanel.grid import Grid
 
@@ -37,7 +38,7 @@ def resampled(array: np.ndarray, ijk_to_ras: np.ndarray, node: Any, target: Grid
     reslice.SetOutputScalarType(vtk.VTK_DOUBLE if kind is np.float64 else vtk.VTK_FLOAT)
     reslice.SetOutputOrigin(0.0, 0.0, 0.0)
     reslice.SetOutputSpacing(1.0, 1.0, 1.0)
-    reslice.SetBackgroundLevel(min(0.0, float(source.min())))
+    reslice.SetBackgroundLevel((yield from _least(source)))
     i, j, k = target.shape
     result = np.empty((k, j, i), dtype=kind)
     for rows, plane in _blocks(i, j, k):
@@ -47,6 +48,15 @@ def resampled(array: np.ndarray, ijk_to_ras: np.ndarray, node: Any, target: Grid
         result[plane, rows] = done.reshape(rows.stop - rows.start, i)
         yield
     return result
+
+
+def _least(array: np.ndarray) -> Generator[None, None, float]:
+    """The smallest value or 0, whichever is less."""
+    least = 0.0
+    for planes in planes_a_step(array):
+        least = min(least, float(array[planes].min()))
+        yield
+    return least
 
 
 def _blocks(i: int, j: int, k: int) -> Iterator[tuple[slice, int]]:

@@ -12,10 +12,11 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.task import Label
 from MedSegEffNetPanel.bridge.images import new_image
 from MedSegEffNetPanel.bridge.label_maps import LabelMap
+from MedSegEffNetPanel.bridge.made import fingerprints
 from MedSegEffNetPanel.bridge.segments import fill, place_of
 from MedSegEffNetPanel.bridge.sequences import browser_of, sequence_item, sequence_length, sequence_of
 from MedSegEffNetPanel.bridge.transforms import to_world
-from MedSegEffNetPanel.bridge.tree import put_beside
+from MedSegEffNetPanel.bridge.tree import check_in_scene, put_beside
 from MedSegEffNetPanel.bridge.volumes import grid_of, picture
 
 
@@ -34,7 +35,7 @@ def put_segment_sequence(
     Raises
     ------
     InputError
-        There are not as many label maps as volumes.
+        There are not as many label maps as volumes, or ``reference`` was removed from the scene meanwhile.
     """
     volumes = sequence_of(reference)
     if len(label_maps) != sequence_length(volumes):
@@ -47,15 +48,17 @@ def put_segment_sequence(
     made.SetIndexUnit(volumes.GetIndexUnit())
     made.SetIndexType(volumes.GetIndexType())
     world = to_world(reference)
+    values = [label.value for label in labels]
     for number, label_map in enumerate(label_maps):
         volume = sequence_item(volumes, number)
         place = place_of(label_map, grid_of(picture(volume), world))
         image = yield from new_image(label_map.values, place, label_map.first, slicer.vtkOrientedImageData)
         segmentation = slicer.vtkMRMLSegmentationNode()
         segmentation.SetName(_("{volume} segmentation").format(volume=volume.GetName()))
-        fill(segmentation, image, volume, labels)
+        fill(segmentation, image, volume, labels, (yield from fingerprints(label_map, values)))
         made.SetDataNodeAtValue(segmentation, volumes.GetNthIndexValue(number))
         yield
+    check_in_scene(reference)
     return _shown(made, volumes, reference)
 
 

@@ -7,14 +7,14 @@ done for all segments at once.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import itertools
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import slicer
-import vtk
 from slicer.i18n import tr as _
-from vtk.util.numpy_support import vtk_to_numpy
 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.formats.seg_nrrd import terminology_entry
@@ -22,41 +22,62 @@ from MedSegEffNetLib.task import Label
 from MedSegEffNetPanel.bridge import surfaces, undo
 from MedSegEffNetPanel.bridge.images import new_image
 from MedSegEffNetPanel.bridge.label_maps import LabelMap
-from MedSegEffNetPanel.bridge.transforms import array_of_matrix, to_world
-from MedSegEffNetPanel.bridge.tree import new_node, put_beside
+from MedSegEffNetPanel.bridge.made import MADE, Keep, fingerprints, names_for
+from MedSegEffNetPanel.bridge.masks import MASKS, segments_of
+from MedSegEffNetPanel.bridge.transforms import to_world
+from MedSegEffNetPanel.bridge.tree import check_in_scene, new_node, put_beside
 from MedSegEffNetPanel.bridge.volumes import grid
 from MedSegEffNetPanel.grid import Grid
 
-LOCKED = "MedSegEffNet.Locked"  # tag of a segment that only the user may change: "1"
-_MASKS = "Binary labelmap"
+
+@dataclass(frozen=True)
+class _Part:
+    """A label, the name for it, the id of the segment that it replaces (empty: none), and its mask's fingerprint."""
+
+    label: Label
+    name: str
+    segment_id: str
+    made: str
 
 
 def put_segments(
     segmentation: Any, label_map: LabelMap, reference: Any, labels: Sequence[Label]
-) -> Generator[None, None, Any]:
-    """Make the labels segments of ``segmentation``, or of a new node beside ``reference``; gives the node.
+) -> Generator[None, None, tuple[Any, list[str]]]:
+    """Make the labels segments of ``segmentation``, or of a new node beside ``reference``.
 
-    Each label becomes a segment with its name, color and terminology, empty ones too. A segment of the same name is
-    replaced, all others stay as they are. A locked one (see :func:`is_locked`) stays as well, and the model's is called
-    "<name> (model)". Undo of a segment editor that shows the segmentation takes all of it back in one step. The scene
-    is changed at the end, in one step; where that fails, a new node is removed.
+    Each label becomes a segment with its name, color and terminology, empty ones too. A segment of the same name that a
+    model made is replaced, all others stay as they are. One that was changed by hand, that no model made, or that is
+    locked (see :func:`is_locked`) stays as well, and the model's is called "<name> (model)". Undo of a segment editor
+    that shows the segmentation takes all of it back in one step. The scene is changed at the end, in one step, so work
+    that is canceled has changed nothing; where the change fails, a new node is removed. Surfaces are renewed afterwards
+    in the background.
 
     A segment lies exactly on the voxels of ``reference``, in the world if that is under a transform.
+
+    Returns
+    -------
+    The segmentation node, and notices for the user: which segments stayed, and why.
 
     Raises
     ------
     InputError
-        ``segmentation`` is bent by a transform, or holds surfaces and no masks.
+        ``segmentation`` is bent by a transform, holds surfaces and no masks, or was removed from the scene meanwhile.
     """
     matrix = _place(segmentation, place_of(label_map, grid(reference)))
     image = yield from new_image(label_map.values, matrix, label_map.first, slicer.vtkOrientedImageData)
+    made = yield from fingerprints(label_map, [label.value for label in labels])
     if segmentation is None:
-        return _new_segmentation(image, reference, labels)
-    shown = surfaces.shown(segmentation)
-    _change(segmentation, image, reference, labels)
+        check_in_scene(reference)
+        return _new_segmentation(image, reference, labels, made), []
+    keep = Keep(segmentation, _possible_names(segmentation, labels))
+    yield from keep.look()
+    check_in_scene(reference, segmentation)
+    targets, notices = _targets(segmentation, labels, keep)
+    shown = surfaces.shows_3d(segmentation)
+    _change(segmentation, image, reference, _parts(labels, targets, made))
     if shown:
-        yield from surfaces.made(segmentation)
-    return segmentation
+        surfaces.show_3d(segmentation, True)
+    return segmentation, notices
 
 
 def place_of(label_map: LabelMap, expected: Grid | None) -> np.ndarray:
@@ -74,7 +95,7 @@ def _place(segmentation: Any, place: np.ndarray) -> np.ndarray:
         return place
     source = segmentation.GetSegmentation().GetSourceRepresentationName()
     world = to_world(segmentation)
-    if world is None or source != _MASKS:
+    if world is None or source != MASKS:
         raise InputError(
             _("{name} cannot take masks of voxels").format(name=segmentation.GetName()),
             expected=_("a segmentation of masks (binary label maps), not bent by a transform"),
@@ -83,12 +104,16 @@ def _place(segmentation: Any, place: np.ndarray) -> np.ndarray:
     return np.linalg.inv(world) @ place
 
 
-def _new_segmentation(image: Any, reference: Any, labels: Sequence[Label]) -> Any:
+def _parts(labels: Sequence[Label], targets: Sequence[tuple[str, str]], made: Mapping[int, str]) -> list[_Part]:
+    return [_Part(label, *target, made[label.value]) for label, target in zip(labels, targets, strict=True)]
+
+
+def _new_segmentation(image: Any, reference: Any, labels: Sequence[Label], made: Mapping[int, str]) -> Any:
     name = _("{volume} segmentation").format(volume=reference.GetName())
     node = new_node("vtkMRMLSegmentationNode", name)
     try:
         node.CreateDefaultDisplayNodes()
-        fill(node, image, reference, labels)
+        fill(node, image, reference, labels, made)
         put_beside(node, reference)
     except Exception:
         slicer.mrmlScene.RemoveNode(node)
@@ -96,30 +121,34 @@ def _new_segmentation(image: Any, reference: Any, labels: Sequence[Label]) -> An
     return node
 
 
-def _change(segmentation: Any, image: Any, reference: Any, labels: Sequence[Label]) -> None:
+def _change(segmentation: Any, image: Any, reference: Any, parts: Sequence[_Part]) -> None:
     undo.save_state(segmentation)
     was = segmentation.StartModify()
     try:
         surfaces.remove(segmentation)
         segmentation.CreateDefaultDisplayNodes()
-        fill(segmentation, image, reference, labels)
+        _put_all(segmentation, image, reference, parts)
     finally:
         segmentation.EndModify(was)
 
 
-def fill(node: Any, image: Any, reference: Any, labels: Sequence[Label]) -> None:
-    """Put the labels of ``image`` into a segmentation; one without segments becomes one of ``reference``."""
+def fill(node: Any, image: Any, reference: Any, labels: Sequence[Label], made: Mapping[int, str]) -> None:
+    """Put the labels of ``image`` into a segmentation that has no segments; ``made``: fingerprints by label value."""
+    _put_all(node, image, reference, _parts(labels, [(label.name, "") for label in labels], made))
+
+
+def _put_all(node: Any, image: Any, reference: Any, parts: Sequence[_Part]) -> None:
+    """A segmentation without segments becomes one of ``reference``."""
     segments = node.GetSegmentation()
     if segments.GetNumberOfSegments() == 0:
-        segments.SetSourceRepresentationName(_MASKS)
+        segments.SetSourceRepresentationName(MASKS)
         node.SetReferenceImageGeometryParameterFromVolumeNode(reference)
         node.SetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole(), reference.GetID())
-    targets = [_target(segments, label.name) for label in labels]
-    replaced = {segment_id for _name, segment_id in targets}
-    for label, (name, segment_id) in zip(labels, targets, strict=True):
-        if segment_id:
-            _leave_layer(node, segment_id, replaced)
-        _put(segments, image, label, name, segment_id)
+    replaced = {part.segment_id for part in parts}
+    for part in parts:
+        if part.segment_id:
+            _leave_layer(node, part.segment_id, replaced)
+        _put(segments, image, part)
 
 
 def _leave_layer(node: Any, segment_id: str, replaced: set[str]) -> None:
@@ -129,66 +158,42 @@ def _leave_layer(node: Any, segment_id: str, replaced: set[str]) -> None:
         slicer.vtkSlicerSegmentationsModuleLogic.ClearSegment(node, segment_id)
 
 
-def _put(segments: Any, image: Any, label: Label, name: str, segment_id: str) -> None:
-    segment = segments.GetSegment(segment_id) if segment_id else slicer.vtkSegment()
-    segment.SetName(name)
+def _put(segments: Any, image: Any, part: _Part) -> None:
+    label = part.label
+    segment = segments.GetSegment(part.segment_id) if part.segment_id else slicer.vtkSegment()
+    segment.SetName(part.name)
     segment.SetNameAutoGenerated(False)
     segment.SetColorAutoGenerated(False)
     segment.SetColor(*(value / 255 for value in label.color))
     segment.SetTag(segment.GetTerminologyEntryTagName(), terminology_entry(label.terminology))
     segment.SetTag(slicer.vtkSlicerSegmentationsModuleLogic.GetStatusTagName(), "inprogress")
+    segment.SetTag(MADE, part.made)
     segment.SetLabelValue(label.value)
-    segment.AddRepresentation(_MASKS, image)
-    if not segment_id:
+    segment.AddRepresentation(MASKS, image)
+    if not part.segment_id:
         segments.AddSegment(segment, segments.GenerateUniqueSegmentID(f"Segment_{label.value}"))
 
 
-def _target(segments: Any, name: str) -> tuple[str, str]:
-    """The name for a label, and the id of the segment that it replaces; empty: it replaces none."""
-    ids = {
-        segments.GetNthSegment(n).GetName(): segments.GetNthSegmentID(n) for n in range(segments.GetNumberOfSegments())
-    }
-    number = 1
-    wanted = name
-    while wanted in ids and is_locked(segments.GetSegment(ids[wanted])):
-        wanted = (
-            _("{name} (model)").format(name=name)
-            if number == 1
-            else _("{name} (model {number})").format(name=name, number=number)
-        )
-        number += 1
-    return wanted, ids.get(wanted, "")
+def _targets(node: Any, labels: Sequence[Label], keep: Keep) -> tuple[list[tuple[str, str]], list[str]]:
+    """For each label the name and the id of the segment that it replaces (empty: none), and a notice of what stays."""
+    ids: dict[str, list[str]] = {}
+    for segment_id, segment in segments_of(node):
+        ids.setdefault(segment.GetName(), []).append(segment_id)
+    targets, notices = [], []
+    for label in labels:
+        kept = ""
+        for name in names_for(label.name):
+            reasons = {segment_id: keep.why(segment_id) for segment_id in ids.get(name, [])}
+            free = [segment_id for segment_id, why in reasons.items() if not why]
+            if free or not reasons:
+                break
+            kept = kept or next(iter(reasons.values()))
+        targets.append((name, free[0] if free else ""))
+        if kept:
+            notices.append(_("{kept}; the model's is {name}.").format(kept=kept, name=name))
+    return targets, notices
 
 
-def is_locked(segment: Any) -> bool:
-    """Whether a vtkSegment is the user's alone: its tag :data:`LOCKED` is "1", or its status in Slicer is Completed."""
-    logic = slicer.vtkSlicerSegmentationsModuleLogic
-    return _tag(segment, LOCKED) == "1" or logic.GetSegmentStatus(segment) == logic.Completed
-
-
-def _tag(segment: Any, name: str) -> str:
-    value = vtk.reference("")
-    return str(value) if segment.GetTag(name, value) else ""
-
-
-def segment_volumes(segmentation: Any) -> dict[str, float]:
-    """Volume in mL by segment name, counted in voxels; empty for a segmentation without masks."""
-    segments = segmentation.GetSegmentation()
-    if segments.GetSourceRepresentationName() != _MASKS:
-        return {}
-    return {
-        segments.GetNthSegment(number).GetName(): _volume(segments.GetNthSegment(number), to_world(segmentation))
-        for number in range(segments.GetNumberOfSegments())
-    }
-
-
-def _volume(segment: Any, world: np.ndarray | None) -> float:
-    image = segment.GetRepresentation(_MASKS)
-    scalars = image.GetPointData().GetScalars() if image is not None else None
-    if scalars is None:
-        return 0.0
-    matrix = vtk.vtkMatrix4x4()
-    image.GetImageToWorldMatrix(matrix)
-    place = array_of_matrix(matrix) if world is None else world @ array_of_matrix(matrix)
-    voxels = np.count_nonzero(vtk_to_numpy(scalars) == segment.GetLabelValue())
-    return float(voxels * abs(np.linalg.det(place[:3, :3])) / 1000.0)
+def _possible_names(node: Any, labels: Sequence[Label]) -> set[str]:
+    count = node.GetSegmentation().GetNumberOfSegments()
+    return {name for label in labels for name in itertools.islice(names_for(label.name), count)}

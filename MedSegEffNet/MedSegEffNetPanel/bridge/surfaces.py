@@ -8,9 +8,9 @@ from typing import Any
 import slicer
 
 from MedSegEffNetPanel import steps
+from MedSegEffNetPanel.bridge.masks import MASKS, segments_of
 
-_MASKS, _SURFACES = "Binary labelmap", "Closed surface"
-
+_SURFACES = "Closed surface"
 
 _under_way: dict[str, steps.Steps] = {}  # by the segmentation's id
 
@@ -25,35 +25,41 @@ def show_3d(segmentation: Any, on: bool) -> None:
     if before is not None:
         before.cancel()
     if on:
-        _under_way[segmentation.GetID()] = steps.run(made(segmentation), done=lambda nothing: None, failed=_failed)
+        _under_way[segmentation.GetID()] = steps.run(_made(segmentation), done=lambda nothing: None, failed=_failed)
     else:
         remove(segmentation)
+
+
+def shows_3d(segmentation: Any) -> bool:
+    """Whether the surfaces are shown in the 3D views, or are being made for them."""
+    under_way = _under_way.get(segmentation.GetID())
+    if under_way is not None and not under_way.over:
+        return True
+    display = segmentation.GetDisplayNode()
+    return _have_surfaces(segmentation) and bool(display and display.GetVisibility() and display.GetVisibility3D())
 
 
 def _failed(error: Exception) -> None:
     slicer.util.errorDisplay(str(error))
 
 
-def shown(segmentation: Any) -> bool:
-    """Whether the segmentation has surfaces."""
+def _have_surfaces(segmentation: Any) -> bool:
     return bool(segmentation.GetSegmentation().ContainsRepresentation(_SURFACES))
 
 
-def made(segmentation: Any) -> Generator[None, None, None]:
+def _made(segmentation: Any) -> Generator[None, None, None]:
     """Make the surfaces that are missing, a segment a step, and show them."""
     segments = segmentation.GetSegmentation()
-    ids = [segments.GetNthSegmentID(number) for number in range(segments.GetNumberOfSegments())]
     found = {}
-    for segment_id in ids:
-        segment = segments.GetSegment(segment_id)
-        if segment is not None and segment.GetRepresentation(_SURFACES) is None:
-            found[segment_id] = _surface(segments, segment_id), segment.GetRepresentation(_MASKS)
+    for segment_id, segment in segments_of(segmentation):
+        if segment.GetRepresentation(_SURFACES) is None:
+            found[segment_id] = _surface(segments, segment_id), segment.GetRepresentation(MASKS)
         yield
     if segmentation.GetScene() is None:  # removed meanwhile
         return
     for segment_id, (surface, mask) in found.items():
         segment = segments.GetSegment(segment_id)
-        if surface is not None and segment is not None and segment.GetRepresentation(_MASKS) is mask:
+        if surface is not None and segment is not None and segment.GetRepresentation(MASKS) is mask:
             segment.AddRepresentation(_SURFACES, surface)
     segmentation.CreateClosedSurfaceRepresentation()  # what came meanwhile, and the event that views wait for
     segmentation.CreateDefaultDisplayNodes()
@@ -75,7 +81,7 @@ def _surface(segments: Any, segment_id: str) -> Any:
 
 def remove(segmentation: Any) -> None:
     """Take the surfaces away."""
-    if shown(segmentation):
+    if _have_surfaces(segmentation):
         segmentation.RemoveClosedSurfaceRepresentation()
 
 
@@ -87,5 +93,11 @@ def show_contours(segmentation: Any, on: bool) -> None:
     display.SetVisibility(True)
     display.SetVisibility2DOutline(True)
     display.SetVisibility2DFill(not on)
-    display.SetPreferredDisplayRepresentationName2D(_MASKS)
+    display.SetPreferredDisplayRepresentationName2D(MASKS)
     display.EndModify(was)
+
+
+def shows_contours(segmentation: Any) -> bool:
+    """Whether the slices show outlines alone."""
+    display = segmentation.GetDisplayNode()
+    return bool(display and display.GetVisibility2DOutline() and not display.GetVisibility2DFill())

@@ -11,7 +11,9 @@ import vtk
 
 def array_of_matrix(matrix: Any) -> np.ndarray:
     """A vtkMatrix4x4 as (4, 4) float64."""
-    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+    numbers = np.empty(16)
+    matrix.DeepCopy(numbers, matrix)  # into the array
+    return numbers.reshape(4, 4)
 
 
 def matrix_of_array(array: np.ndarray) -> Any:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import slicer
+from slicer.i18n import tr as _
+
+from MedSegEffNetLib.errors import InputError
 
 
 def tree_item(node: Any) -> tuple[Any, int]:
@@ -24,6 +27,23 @@ def put_beside(node: Any, other: Any) -> None:
         tree.SetItemParent(own, parent)
     else:
         tree.CreateItem(parent, node)
+
+
+def check_in_scene(*nodes: Any) -> None:
+    """Refuse nodes that were removed meanwhile, as when the scene was closed.
+
+    Raises
+    ------
+    InputError
+        Names the first one that is in the scene no longer.
+    """
+    for node in nodes:
+        if node.GetScene() is not slicer.mrmlScene:
+            raise InputError(
+                _("{name} is no longer in the scene").format(name=node.GetName()),
+                expected=_("that the scene stays open while there is work on it"),
+                hint=_("load it again, and start anew"),
+            )
 
 
 def new_node(kind: str, name: str) -> Any:

@@ -6,7 +6,7 @@ import hashlib
 import sys
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ from MedSegEffNetLib import atomic
 from MedSegEffNetLib import image as images
 from MedSegEffNetLib.errors import InputError, MedSegEffNetError, Stopped
 from MedSegEffNetPanel import steps
-from MedSegEffNetPanel.bridge.images import new_image
+from MedSegEffNetPanel.bridge.images import new_image, planes_a_step, sample
+from MedSegEffNetPanel.bridge.looks import new_volume
 from MedSegEffNetPanel.bridge.resampling import resampled
 from MedSegEffNetPanel.bridge.sequences import sequence_item
-from MedSegEffNetPanel.bridge.transforms import array_of_matrix, matrix_of_array, to_world
-from MedSegEffNetPanel.bridge.tree import new_node, tree_item
+from MedSegEffNetPanel.bridge.transforms import array_of_matrix, to_world
+from MedSegEffNetPanel.bridge.tree import tree_item
 from MedSegEffNetPanel.grid import Grid
 from MedSegEffNetPanel.matching import Candidate
 
@@ -32,8 +33,7 @@ OVERLAY = "MedSegEffNet.Overlay"  # attribute of volumes that only show somethin
 _CLASSES = ("vtkMRMLScalarVolumeNode", "vtkMRMLVectorVolumeNode")
 _NRRD_TYPES = {"i1": "int8", "u1": "uint8", "i2": "int16", "u2": "uint16", "i4": "int32", "u4": "uint32",
                "i8": "int64", "u8": "uint64", "f4": "float", "f8": "double"}  # fmt: skip
-_BLOCK = 1 << 22  # bytes that are written at once
-_SAMPLES = 4096  # voxels that are looked at to recognise an image
+_fingerprints: dict[str, tuple[int, str]] = {}  # by the node's id: the image's time of change, and the text
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,11 @@ def candidates() -> list[Candidate]:
 
 def facts(node: Any) -> Candidate | None:
     """What :mod:`MedSegEffNetPanel.matching` wants to know of a volume node; None for no node."""
-    return None if node is None else _candidate(node)
+    return None if node is None else replace(_candidate(node), fingerprint=fingerprint(node))
 
 
 def _candidate(node: Any) -> Candidate:
+    """Without fingerprint: only volumes that were chosen are compared."""
     return Candidate(
         id=node.GetID(),
         name=node.GetName() or "",
@@ -72,7 +73,6 @@ def _candidate(node: Any) -> Candidate:
         group=group(node),
         components=components(node),
         grid=grid(node),
-        fingerprint=fingerprint(node),
     )
 
 
@@ -149,12 +149,25 @@ def group(node: Any) -> str:
 
 
 def fingerprint(node: Any) -> str:
-    """The same text for volumes with the same voxels, judged by some thousand of them; empty without voxels."""
-    if not components(node):
+    """The same text for volumes with the same voxels, judged by some thousand of them.
+
+    Empty where it cannot be told: without voxels, or where all these voxels are equal.
+    """
+    image = node.GetImageData()
+    if not components(node) or not image.GetNumberOfPoints():
         return ""
-    scalars = vtk_to_numpy(node.GetImageData().GetPointData().GetScalars()).reshape(-1)
-    sample = scalars[:: max(1, scalars.size // _SAMPLES)].astype(np.float64)
-    return f"{node.GetImageData().GetDimensions()} {hashlib.sha1(sample.tobytes()).hexdigest()}"
+    version, known = _fingerprints.get(node.GetID(), (0, ""))
+    if version != image.GetMTime():  # no two images share this number
+        known = _fingerprint(image)
+        _fingerprints[node.GetID()] = image.GetMTime(), known
+    return known
+
+
+def _fingerprint(image: Any) -> str:
+    seen = sample(vtk_to_numpy(image.GetPointData().GetScalars()))
+    if seen.min() == seen.max():
+        return ""
+    return f"{image.GetDimensions()} {hashlib.sha1(seen.tobytes(), usedforsecurity=False).hexdigest()}"
 
 
 def export_volume(
@@ -214,12 +227,7 @@ def load_volume(path: Path) -> Generator[None, None, Any]:
     if image.array.ndim != 3:
         raise InputError(_("{file} is a color image").format(file=path.name), expected=_("one number a voxel"))
     data = yield from new_image(image.array.T)
-    node = new_node("vtkMRMLScalarVolumeNode", path.name.partition(".")[0])
-    node.SetIJKToRASMatrix(matrix_of_array(image.affine))
-    node.SetAndObserveImageData(data)
-    yield
-    node.CreateDefaultDisplayNodes()
-    return node
+    return new_volume(path.name.partition(".")[0], data, image.affine)
 
 
 def _written(node: Any, image: Any, path: Path, array: np.ndarray, target: Grid) -> Generator[None, None, None]:
@@ -288,13 +296,12 @@ def _write_nrrd(path: Path, array: np.ndarray, place: Grid, stop: threading.Even
         "encoding: raw",
         f"space origin: {_vector(lps[:3, 3])}",
     ]
-    planes = max(1, _BLOCK // max(1, array[0].nbytes))
     with atomic.replacing(path) as temporary, temporary.open("wb") as stream:
         stream.write(("\n".join(lines) + "\n\n").encode("ascii"))
-        for first in range(0, k, planes):
+        for planes in planes_a_step(array):
             if stop.is_set():
                 raise Stopped("canceled")
-            stream.write(np.ascontiguousarray(array[first : first + planes]).data)
+            stream.write(np.ascontiguousarray(array[planes]).data)
 
 
 def _vector(numbers: np.ndarray) -> str:

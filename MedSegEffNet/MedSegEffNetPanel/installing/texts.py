@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from MedSegEffNetPanel.installing.kit import Kit
 from MedSegEffNetPanel.installing.requirements import GPU, LIGHT, TRAINING, Cost
+from MedSegEffNetPanel.wording import sentences
 
 
 def title(size: str) -> str:
@@ -24,7 +25,11 @@ def purpose(size: str, lacks_gpu: bool) -> str:
         GPU: _("GPU segments on an NVIDIA or Apple GPU too (OpenVINO and PyTorch)."),
         TRAINING: _("Training trains models too, on a GPU if there is one (OpenVINO and PyTorch)."),
     }[size]
-    return f"{text} {_('No NVIDIA GPU was found.')}" if size == GPU and lacks_gpu else text
+    without_gpu = {
+        GPU: _("No NVIDIA GPU was found, which this size needs."),
+        TRAINING: _("No NVIDIA GPU was found, so PyTorch for the processor is taken: it is much smaller than with CUDA."),
+    }
+    return sentences(text, without_gpu.get(size, "") if lacks_gpu else "")
 
 
 def price(cost: Cost) -> str:
@@ -48,10 +53,10 @@ def choice(size: str, cost: Cost) -> str:
 def consent(size: str, cost: Cost, folder: Path) -> str:
     """The question before an installation from the internet."""
     text = _(
-        "Install “{title}” from the internet? {price}.\n\nFolder: {folder}\n\n"
+        "Install “{title}” from the internet? {price}\n\nFolder: {folder}\n\n"
         "Slicer's own packages are not changed. Slicer can be used meanwhile."
     )
-    return text.format(title=title(size), price=price(cost), folder=folder)
+    return text.format(title=title(size), price=sentences(price(cost)), folder=folder)
 
 
 def kit_consent(size: str, kit: Kit, folder: Path) -> str:
@@ -67,7 +72,7 @@ def failure(error: Any) -> str:
     """Why a job failed and what to do; ``error`` is a :class:`~MedSegEffNetPanel.jobs.JobError` or None."""
     if error is None:
         return _("It failed without a word. Open the log below.")
-    return f"{error.found} {error.hint}".strip()
+    return sentences(error.found, error.hint)
 
 
 def rows(diagnosis: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -97,7 +102,7 @@ def verdict(diagnosis: Mapping[str, Any]) -> str:
     works = [_device(row) for row in computations if row.get("works")]
     fails = [f"{_device(row)}: {row.get('error', '')}" for row in computations if not row.get("works")]
     if not computations:
-        return _("No engine is installed. Choose a size and press Install.")
+        return _("Nothing that computes is installed. Choose a size and press Install.")
     if not works:
         return _("Nothing works: {errors}. Press Repair.").format(errors="; ".join(fails))
     text = _("Works: {engines}.").format(engines=", ".join(works))
@@ -115,4 +120,4 @@ def _computation(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _gpu(gpu: Mapping[str, Any]) -> str:
-    return str(gpu["name"]) if gpu.get("name") else _("none: {reason}").format(reason=gpu.get("reason", ""))
+    return str(gpu["name"]) if gpu.get("name") else _("not used: {reason}").format(reason=gpu.get("reason", ""))

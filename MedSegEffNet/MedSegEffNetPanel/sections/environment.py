@@ -14,6 +14,7 @@ from MedSegEffNetPanel.environment import GPU, LIGHT, SIZES, TRAINING
 from MedSegEffNetPanel.installing import texts
 from MedSegEffNetPanel.installing.kit import Kit
 from MedSegEffNetPanel.sections import Section
+from MedSegEffNetPanel.wording import sentences, tip
 
 _STEPS = 1000  # of the bar
 
@@ -87,7 +88,7 @@ class PanelSection(Section):
         ui, status = self.ui, self.environment.status()
         working = self.job is not None and not self.job.state.over
         blocked = _("Wait until the jobs are done, or cancel them.") if self.panel.jobs.running() else ""
-        ui.statusLabel.text = f"{status.text} {status.hint}".strip()
+        ui.statusLabel.text = sentences(status.text, status.hint)
         ui.folderLabel.text = str(self.environment.python or self.environment.folder)
         for size, button in self.buttons.items():
             button.text = texts.choice(size, self.environment.cost(size))
@@ -113,14 +114,14 @@ class PanelSection(Section):
         try:
             self._follow(self.environment.install(size, kit.folder if kit else None))
         except MedSegEffNetError as error:
-            self._say(f"{error.found} {error.hint}")
+            self._say(sentences(error.found, error.hint))
 
     def open_kit(self, folder: Path) -> None:
         """Install from the offline kit in ``folder``."""
         try:
             kit = Kit.open(folder)
         except MedSegEffNetError as error:
-            self._say(f"{error.found} {error.hint}")
+            self._say(sentences(error.found, error.hint))
             return
         if kit.size in self.buttons:
             self.buttons[kit.size].checked = True
@@ -163,7 +164,7 @@ class PanelSection(Section):
 
     def _on_python_known(self, found: Any) -> None:
         self.ui.pythonLabel.text = (
-            f"{found.problem} {found.hint}" if found.problem else _("Used from now on: {text}.").format(text=found.text)
+            sentences(found.problem, found.hint) if found.problem else _("Used from now on: {text}.").format(text=found.text)
         )
 
     def _on_slicer_python(self) -> None:
@@ -215,7 +216,7 @@ class PanelSection(Section):
     def _sentence(self, job: Any) -> str:
         if not job.state.over:
             amount = _(" {done} of {total} MB").format(done=job.done, total=job.total) if job.total > 1 else ""
-            return f"{job.title}: {job.stage or _('starting')}{amount} …"
+            return f"{job.title}: {job.stage.rstrip(' …') or _('starting')}{amount} …"
         if job.state.name == "FAILED":
             return texts.failure(job.error)
         if job.state.name == "STOPPED":
@@ -228,7 +229,7 @@ class PanelSection(Section):
         for number, row in enumerate(found):
             for column, text in enumerate(row):
                 item = qt.QTableWidgetItem(text)
-                item.setToolTip(text)
+                item.setToolTip(tip(text))
                 table.setItem(number, column, item)
         table.resizeColumnToContents(0)
         table.visible = True

@@ -11,12 +11,14 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetPanel import model_list
 from MedSegEffNetPanel.card_view import card_html
 from MedSegEffNetPanel.drops import PathDrop
 from MedSegEffNetPanel.jobs import JobQueue, PanelJob
 from MedSegEffNetPanel.model_list import ModelEntry
 from MedSegEffNetPanel.sections import Section
+from MedSegEffNetPanel.wording import sentences, tip
 
 _LAST_FOLDER = "models_folder"
 
@@ -43,6 +45,7 @@ class PanelSection(Section):
         self._queue = JobQueue(self.panel.environment.interpreter)
         self._shown: list[ModelEntry] = []
         self._endings: dict[Path, str] = {}  # of the jobs since the queue was last empty, by folder
+        self._failed: PanelJob | None = None  # the last one that did
         table = self.ui.modelTable
         table.setColumnCount(4)
         table.setHorizontalHeaderLabels([_("Model"), _("Version"), _("MB"), _("Task")])
@@ -64,6 +67,7 @@ class PanelSection(Section):
             (ui.importZipButton, self._on_import_zip),
             (ui.importFolderButton, self._on_import_folder),
             (ui.cancelButton, self._on_cancel),
+            (ui.copyReportButton, self._on_report),
         ):
             button.connect("clicked()", act)
         self.panel.models_changed.connect(self._reload)
@@ -171,10 +175,19 @@ class PanelSection(Section):
             if not job.state.over:
                 job.cancel()
 
+    def _on_report(self) -> None:
+        if self._failed is not None:
+            qt.QApplication.clipboard().setText(self._failed.report())
+
     def _start(self, title: str, words: Sequence[str], told: Told) -> None:
         if all(job.state.over for job in self._queue.jobs):
-            self._endings = {}
-        job = self._queue.submit(title, ["models", *words], self.panel.new_run("models"))
+            self._endings, self._failed = {}, None
+        try:
+            folder = self.panel.new_run("models")
+        except MedSegEffNetError as error:
+            self.ui.modelMessage.text = sentences(error.found, error.hint)
+            return
+        job = self._queue.submit(title, ["models", *words], folder)
         job.changed.connect(partial(self._on_job, told))
         self._on_job(told, job)
 
@@ -182,6 +195,7 @@ class PanelSection(Section):
         ended = job.state.over and job.folder not in self._endings
         if ended:
             self._endings[job.folder] = _ending(job, told)
+            self._failed = job if job.error is not None else self._failed
         self._show_progress(job)
         if ended and job.arguments[1] in ("import", "remove"):
             self.panel.models_changed.emit()
@@ -195,12 +209,13 @@ class PanelSection(Section):
         ui.progressBar.maximum = job.total if waiting else 1  # 0 of 0: busy, for how long is not known
         ui.progressBar.value = job.done
         ui.modelMessage.text = "\n".join([*self._endings.values(), *(f"{job.title} …" for job in waiting)])
+        ui.copyReportButton.visible = self._failed is not None
 
 
 def _ending(job: PanelJob, told: Told) -> str:
     """How a job ended, in a sentence or two."""
     if job.error is not None:
-        return model_list.sentences(f"{job.title}: {job.error.found}", job.error.hint)
+        return sentences(f"{job.title}: {job.error.found}", job.error.hint)
     return told(job.result) if job.result else _("{title}: canceled, nothing was changed.").format(title=job.title)
 
 
@@ -210,7 +225,7 @@ def _cells(entry: ModelEntry) -> list[Any]:
     size = f"{entry.megabytes:.0f}" if entry.megabytes else ""
     cells = [qt.QTableWidgetItem(text) for text in (entry.name, entry.version, size, task)]
     for cell in cells:
-        cell.setToolTip(entry.problem or entry.description)
+        cell.setToolTip(tip(entry.problem or entry.description))
     return cells
 
 

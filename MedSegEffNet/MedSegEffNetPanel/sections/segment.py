@@ -45,7 +45,7 @@ class PanelSection(Section):
         self.inputs = Inputs(ui, panel)
         self._chosen: dict[str, Any] = {}  # sources that the output was chosen for
         self._loading: Any = None  # a folder that is being loaded
-        self.advanced = AdvancedOptions(ui, panel.settings)
+        self.advanced = AdvancedOptions(ui, panel.settings, panel.environment)
         self.progress = ProgressView(ui)
         self.results = ResultView(ui)
         self.batch = BatchView(ui, self)
@@ -113,7 +113,7 @@ class PanelSection(Section):
             reasons.append(_("No model is chosen: choose one in the list, or import one in Models."))
         status = self.panel.environment.status()
         if not status.ready:
-            reasons.append(f"{status.text} {status.hint}")
+            reasons.append(sentences(status.text, status.hint_elsewhere))
         return reasons
 
     def _sequence_reasons(self) -> list[str]:
@@ -150,7 +150,7 @@ class PanelSection(Section):
         self.batch.refresh()
 
     def _on_models_changed(self) -> None:
-        self.models.show(self.panel.parameters.model or self.panel.settings.text("model"))
+        self.models.show(self.panel.parameters.model, self.panel.settings.text("model"))
         self._on_model(self.models.entry)
 
     def _on_model(self, entry: Any) -> None:

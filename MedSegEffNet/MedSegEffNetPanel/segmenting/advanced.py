@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
 from slicer.i18n import tr as _
 
 from MedSegEffNetPanel.model_list import ModelEntry
 from MedSegEffNetPanel.segmenting.request import Options
 from MedSegEffNetPanel.settings import Settings
 
-_DEVICES = ("auto", "cpu", "cuda", "mps")
+if TYPE_CHECKING:
+    from MedSegEffNetPanel.environment import Environment
+
+_DEVICES = ("auto", "cpu", "mps" if sys.platform == "darwin" else "cuda")
 _ENGINES = ("auto", "openvino", "torch")
 
 
 class AdvancedOptions:
-    """Widgets to :class:`Options`; every change is kept for the next time."""
+    """Widgets to :class:`Options`; every change is kept for the next time.
 
-    def __init__(self, ui, settings: Settings) -> None:
-        self._ui, self._settings = ui, settings
-        for box, names in ((ui.deviceBox, _DEVICES), (ui.engineBox, _ENGINES)):
+    What is not installed is offered too, and says so: a scene or a habit may ask for it.
+    """
+
+    def __init__(self, ui, settings: Settings, environment: Environment) -> None:
+        self._ui, self._settings, self._environment = ui, settings, environment
+        self._choices = ((ui.deviceBox, _DEVICES, "device"), (ui.engineBox, _ENGINES, "engine"))
+        for box, names, _key in self._choices:
             for name in names:
-                box.addItem(_("automatic") if name == "auto" else name)
+                box.addItem(name)
+        self._show_installed()
         self._restore()
-        for box in (ui.deviceBox, ui.engineBox):
+        for box, _names, _key in self._choices:
             box.connect("currentIndexChanged(int)", self._keep_number)
         ui.threadsBox.connect("valueChanged(int)", self._keep_number)
         for box in (ui.flipsBox, ui.probabilitiesBox):
             box.connect("toggled(bool)", self._keep_number)
+        environment.changed.connect(self._show_installed)
 
     def options(self) -> Options:
         """What is chosen now."""
@@ -48,10 +60,27 @@ class AdvancedOptions:
         for name in names:
             box.addItem(name)
         box.enabled = bool(names)
+        self._show_installed()
+
+    def _show_installed(self) -> None:
+        """Say of each device and engine what keeps it from being used, as far as it is known."""
+        engines = self._environment.engines()
+        for box, names, _key in self._choices:
+            for place, name in enumerate(names):
+                needed = "torch" if name in ("cuda", "mps") else name
+                if name == "auto":
+                    text = _("automatic")
+                elif engines is not None and needed in _ENGINES and needed not in engines:
+                    text = _("{name} (torch is not installed)") if needed != name else _("{name} (not installed)")
+                elif name == "cuda" and self._environment.lacks_gpu:
+                    text = _("{name} (no NVIDIA GPU was found)")
+                else:
+                    text = "{name}"
+                box.setItemText(place, text.format(name=name))
 
     def _restore(self) -> None:
         ui, settings = self._ui, self._settings
-        for box, names, key in ((ui.deviceBox, _DEVICES, "device"), (ui.engineBox, _ENGINES, "engine")):
+        for box, names, key in self._choices:
             kept = settings.text(key, "auto")
             box.setCurrentIndex(names.index(kept) if kept in names else 0)
         threads = settings.text("threads", "0")

@@ -9,7 +9,8 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from MedSegEffNetLib.dataset.channels import case_folders, image_files, is_label
+from MedSegEffNetLib.dataset.channels import case_folders, image_files
+from MedSegEffNetLib.dataset.series_names import is_label
 from MedSegEffNetLib.errors import InputError
 
 _SLICER_READS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
@@ -48,6 +49,28 @@ def load_case(folder: Path) -> Generator[None, None, list[Any]]:
             expected=_("NIfTI, NRRD or MetaImage files, or DICOM series"),
             hint=_("choose the folder of one patient"),
         )
+    return nodes
+
+
+def load_result(case: Path, label_map: Path) -> Generator[None, None, list[Any]]:
+    """Load a case's images and then its label map as a segmentation; returns the volume nodes.
+
+    Raises
+    ------
+    InputError
+        As :func:`load_case`, or the label map cannot be loaded; without a label map no image is loaded.
+    """
+    problem = InputError(
+        _("the result {path} could not be loaded").format(path=label_map),
+        hint=_("if it was moved or deleted, start the batch again: only the cases without a result are done"),
+    )
+    if not label_map.is_file():
+        raise problem
+    nodes = yield from load_case(case)
+    try:
+        slicer.util.loadSegmentation(str(label_map))
+    except RuntimeError as error:
+        raise problem from error
     return nodes
 
 

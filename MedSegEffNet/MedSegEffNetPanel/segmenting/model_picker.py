@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import qt
@@ -9,57 +10,92 @@ from slicer.i18n import tr as _
 
 from MedSegEffNetPanel import model_list
 from MedSegEffNetPanel.signals import Signal
+from MedSegEffNetPanel.wording import tip
+
+_ROWS = (2, 5)  # that are shown at least and at most
+_PADDING = 6  # pixels between the lines of two rows
 
 
 class ModelPicker:
-    """Shows the models that segment; :attr:`chosen` is emitted with the entry (or None) when another one is chosen."""
+    """Shows the models that segment; :attr:`chosen` is emitted with the entry when the user chooses another one.
+
+    A search only narrows the list: the chosen model stays chosen, also where the list does not show it.
+    """
 
     def __init__(self, ui) -> None:
         self._ui = ui
+        self._usable: list[model_list.ModelEntry] = []
         self._shown: list[model_list.ModelEntry] = []
-        self.entry: Any = None  # the chosen ModelEntry
+        self._missing = ""  # the scene's model, if it is not installed
+        self.entry: Any = None  # the chosen ModelEntry, or None
         self.chosen = Signal()
+        self._height = qt.QFontMetrics(ui.modelList.font).height() + _PADDING
+        ui.modelList.setTextElideMode(qt.Qt.ElideMiddle)
+        ui.modelList.setHorizontalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
         ui.modelSearch.connect("textChanged(QString)", self._show_found)
-        ui.modelList.connect("currentRowChanged(int)", self._on_row)
+        ui.modelList.connect("itemSelectionChanged()", self._on_selected)
 
-    def show(self, wanted: str) -> None:
-        """List the installed models anew and choose ``wanted`` (``name@version``), or the first one."""
-        self._show_found(self._ui.modelSearch.text, wanted)
+    def show(self, wanted: str, usual: str = "") -> None:
+        """List the installed models anew and choose one.
 
-    def _show_found(self, text: str, wanted: str = "") -> None:
-        wanted = wanted or (self.entry.key if self.entry else "")
-        usable = [entry for entry in model_list.entries() if not entry.problem and entry.kind == "segmentation"]
-        self._shown = model_list.search(usable, text)
+        Parameters
+        ----------
+        wanted : ``name@version`` of the scene's model. If it is not installed none is chosen, and that is told.
+        usual : the one that is chosen where the scene wants none; the first one if it is empty or not installed.
+        """
+        self._usable = [entry for entry in model_list.entries() if not entry.problem and entry.kind == "segmentation"]
+        known = {entry.key: entry for entry in self._usable}
+        first = next(iter(self._usable), None)
+        before = self.entry.key if self.entry else ""
+        self.entry = known.get(wanted) if wanted else known.get(before) or known.get(usual) or first
+        self._missing = "" if self.entry else wanted
+        self._show_found(self._ui.modelSearch.text)
+        self._show_summary()
+        if (self.entry.key if self.entry else "") != before:
+            self.chosen.emit(self.entry)
+
+    def _show_found(self, text: str) -> None:
+        self._shown = model_list.search(self._usable, text)
         shown = self._ui.modelList
         was = shown.blockSignals(True)
         shown.clear()
         for entry in self._shown:
             item = qt.QListWidgetItem(f"{entry.task_title}  ·  {entry.name} {entry.version}")
-            item.setToolTip(entry.description)
+            item.setToolTip(tip(f"{entry.name} {entry.version}: {entry.description}"))
+            item.setSizeHint(qt.QSize(1, self._height))  # as wide as the list: what is longer is elided
             shown.addItem(item)
         keys = [entry.key for entry in self._shown]
-        row = keys.index(wanted) if wanted in keys else min(0, len(keys) - 1)
-        shown.setCurrentRow(row)
+        shown.setCurrentRow(keys.index(self.entry.key) if self.entry and self.entry.key in keys else -1)
         shown.blockSignals(was)
-        if row >= 0 or not text:  # a search that finds nothing leaves the choice as it was
-            self._on_row(row)
+        low, high = _ROWS
+        shown.setFixedHeight(min(max(len(keys), low), high) * self._height + 2 * shown.frameWidth)
 
-    def _on_row(self, row: int) -> None:
-        entry = self._shown[row] if 0 <= row < len(self._shown) else None
-        self._ui.modelSummary.text = summary(entry) if entry else _("No model is installed. Import one in Models.")
-        if (entry and entry.key) != (self.entry and self.entry.key):
-            self.entry = entry
-            self.chosen.emit(entry)
+    def _on_selected(self) -> None:
+        row = self._ui.modelList.currentRow
+        if not self._ui.modelList.selectedItems() or self._shown[row] is self.entry:
+            return
+        self.entry, self._missing = self._shown[row], ""
+        self._show_summary()
+        self.chosen.emit(self.entry)
+
+    def _show_summary(self) -> None:
+        if self.entry is not None:
+            self._ui.modelSummary.text = summary(self.entry)
+        elif self._missing:
+            text = _("The model {model} of this scene is not installed: import it in Models, or choose another one.")
+            self._ui.modelSummary.text = escape(text.format(model=self._missing))
+        else:
+            self._ui.modelSummary.text = _("No model is installed. Import one in Models.")
 
 
 def summary(entry: model_list.ModelEntry) -> str:
-    """Three lines of the card and a link to all of it, as HTML."""
+    """Three lines of the card and a link to all of it, as HTML; what the model says of itself is escaped."""
     lines = [
-        entry.description,
-        _("Labels: {labels}.").format(labels=", ".join(entry.labels)),
-        _("Licence: {licence}.").format(licence=entry.licence.partition(":")[0]),
+        escape(entry.description),
+        escape(_("Labels: {labels}.").format(labels=", ".join(entry.labels))),
+        escape(_("Licence: {licence}.").format(licence=entry.licence.partition(":")[0])),
         _("Research only: <b>not for clinical use</b>.") + f' <a href="card">{_("Model card")}</a>',
     ]
     if entry.time_text:
-        lines.insert(2, _("Measured: {time}.").format(time=entry.time_text))
+        lines.insert(2, escape(_("Measured: {time}.").format(time=entry.time_text)))
     return "<br>".join(lines)

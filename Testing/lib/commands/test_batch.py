@@ -1,5 +1,6 @@
 """A folder of cases, one after the other."""
 
+import csv
 import json
 import shutil
 
@@ -90,7 +91,52 @@ def test_a_batch_that_was_stopped_goes_on(batch, cases, tmp_path, monkeypatch):
     assert batch()[0] == 0
     monkeypatch.setattr(Job, "emit", emit)
     assert read_events(tmp_path / "run")[0][-1]["event"] == "stopped"
+    assert [row["state"] for row in table(tmp_path / "out")] == ["done", "not done", "not done"]
     assert states(batch()[2]) == [("a", "skipped"), ("b", "failed"), ("c", "done")]
+
+
+def table(folder):
+    with open(folder / "results.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_warnings_and_volumes_are_told_and_kept_in_a_table(batch, cases, tmp_path):
+    (cases / "a" / "p1_t1.nii.gz").unlink()
+    _, errors, _ = batch()
+    assert "Case 1 of 3, a: done: tumor " in errors
+    assert "  Warning: Channel T1 is missing: FLAIR stands in for it" in errors
+    first, second, third = table(tmp_path / "out")
+    assert (first["case"], first["state"], second["state"], third["state"]) == ("a", "done", "failed", "done")
+    assert float(first["tumor (mL)"]) >= 0
+    assert "Channel T1 is missing" in first["warnings"]
+    assert "no file for channel flair" in second["message"]
+    assert second["tumor (mL)"] == third["warnings"] == third["message"] == ""
+    told = read_events(tmp_path / "run")[0][-1]
+    assert told["results"] == str(tmp_path / "out" / "results.csv")
+
+
+def test_a_label_map_that_was_corrected_by_hand_is_not_overwritten(batch, tmp_path):
+    batch()
+    corrected = tmp_path / "out" / "a" / "a.seg.nrrd"
+    corrected.write_bytes(b"corrected")
+    assert states(batch()[2])[0] == ("a", "skipped")
+    _, errors, events = batch("--flips")
+    assert states(events) == [("a", "failed"), ("b", "failed"), ("c", "done")]
+    assert corrected.read_bytes() == b"corrected"
+    assert "was changed since it was written" in errors
+    assert "move it away, or choose another output folder" in errors
+    assert states(batch("--flips")[2])[0] == ("a", "failed")
+    corrected.rename(tmp_path / "corrected.seg.nrrd")
+    assert states(batch("--flips")[2])[0] == ("a", "done")
+
+
+def test_a_label_map_corrected_after_a_start_that_failed_is_not_overwritten(batch, cases, tmp_path):
+    batch()
+    flair = (cases / "a" / "p1_flair.nii.gz").rename(tmp_path / "aside")
+    assert states(batch()[2])[0] == ("a", "failed")
+    flair.rename(cases / "a" / "p1_flair.nii.gz")
+    (tmp_path / "out" / "a" / "a.seg.nrrd").write_bytes(b"corrected")
+    assert states(batch()[2])[0] == ("a", "failed")
 
 
 def test_further_outputs_lie_in_each_cases_folder(batch, tmp_path):
@@ -111,6 +157,7 @@ def test_further_outputs_lie_in_each_cases_folder(batch, tmp_path):
         (["--batch", "{tmp}/cases/notes", "--output", "{tmp}/out"], "holds no case folders"),
         (["--batch", "{tmp}/nothing", "--output", "{tmp}/out"], "there is no folder"),
         (["--batch", "{tmp}/cases", "--output", "{tmp}/cases"], "a folder of its own"),
+        (["--batch", "{tmp}/cases", "--output", "{tmp}/out.nii.gz"], "called like a file"),
         (["--batch", "{tmp}/cases", "--output", "{tmp}/out", "--report", "../r.html"], "a name in each case's folder"),
         (["--batch", "{tmp}/cases", "--output", "{tmp}/out", "--report", "result.json"], "ends in .html"),
     ],

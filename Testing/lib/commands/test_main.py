@@ -51,6 +51,17 @@ def test_an_explained_error_is_a_text_and_a_code(command, monkeypatch, error, ex
     assert "Traceback" not in errors
 
 
+def test_a_package_that_is_missing_is_named(command, monkeypatch):
+    def fail():
+        raise ModuleNotFoundError("No module named 'efficientnet_pytorch'", name="efficientnet_pytorch")
+
+    monkeypatch.setattr("MedSegEffNetLib.task.list_tasks", fail)
+    code, _, errors = command("tasks")
+    assert code == 2
+    assert "needs efficientnet_pytorch, which is not installed" in errors
+    assert "install efficientnet-pytorch with pip" in errors
+
+
 def test_a_fault_of_the_program_shows_where_it_is(command, monkeypatch):
     monkeypatch.setattr("MedSegEffNetLib.task.list_tasks", lambda: 1 / 0)
     code, _, errors = command("tasks")

@@ -29,6 +29,17 @@ def test_task_data_run_and_settings_are_handed_on(command, calls, tmp_path):
     assert others["settings"] == {"epochs": "5", "augmentation.zoom": "0.1", "loss": "a=b"}
 
 
+def test_training_without_torch_says_what_to_install(command, tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("MedSegEffNetLib.training")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    code, _, errors = command("train", "tumor-slices", "--data", tmp_path, "--run", tmp_path / "run")
+    assert code == 2
+    assert errors.startswith("Error: training needs torch, which is not installed\nWhat to do: install torch")
+    assert "size Training" in errors
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("setting", ["epochs", "=5"])
 def test_a_setting_without_key_or_value_is_refused(command, calls, tmp_path, setting):
     code, _, errors = command("train", "tumor-slices", "--data", tmp_path, "--run", tmp_path / "run", "--set", setting)

@@ -19,7 +19,7 @@ def a_model(*keys):
         for e in BRAIN.ensembles
     ]
     info = {"networks": [{"key": key, "channels": [key]} for key in keys], "ensembles": ensembles}
-    return SimpleNamespace(name="model", info=info, regions=BRAIN.regions)
+    return SimpleNamespace(name="model", info=info, channels=BRAIN.channels, regions=BRAIN.regions)
 
 
 ALL = ("t1", "t1ce", "t2", "flair")
@@ -46,7 +46,10 @@ def test_without_t1ce_enhancing_tumor_is_left_to_what_is_there_with_a_strong_wor
     votes = choose(a_model(*ALL), "first", ("flair", "t1"))
     assert votes.by_region["ET"] == {"t1": 0.5, "flair": 0.5}
     assert votes.by_region["WT"] == {"flair": 1.0}
-    assert any(text.startswith("ET is left to t1, flair") and "far less certain" in text for text in votes.warnings)
+    assert any(
+        text.startswith("The enhancing tumor is left to T1, FLAIR") and "far less certain" in text
+        for text in votes.warnings
+    )
 
 
 def test_a_network_that_was_never_trained_is_as_good_as_a_missing_image():

@@ -233,7 +233,7 @@ def test_ct_in_the_place_of_mr_is_doubted_and_the_other_way_round(bundle, obliqu
     flair = oblique_case["flair"]
     oblique_case["flair"] = flair.with_array(flair.array * 10 - 1000)
     (warning,) = segment_case(oblique_case, bundle, Options(engine="openvino"), a_job()).warnings
-    assert "flair has values down to -1000, as CT" in warning
+    assert "FLAIR has values down to -1000, as CT" in warning
     channel = get_task("covid-ct").channels[0]
     for array, doubted in ((flair.array * 10, True), (flair.array * 10 - 1000, False), (flair.array, False)):
         _, warnings = check_images({"ct": flair.with_array(array)}, [channel], resampled=False)

@@ -116,7 +116,7 @@ def test_the_ensemble_is_the_mean_of_the_single_networks_where_both_vote(brain_b
 def test_a_missing_modality_is_no_refusal(brain_bundle, brain):
     result = segment({"flair": brain["flair"]}, brain_bundle)
     assert result.measured["networks"] == ["flair"]
-    assert any("ET is left to flair" in warning for warning in result.warnings)
+    assert any("enhancing tumor is left to FLAIR" in warning for warning in result.warnings)
 
 
 def test_both_engines_agree_on_an_ensemble(brain_bundle, brain):
