@@ -34,7 +34,7 @@ def segment(model: str, channels: Mapping[str, Any], *, output: Any = None, opti
 
     Returns
     -------
-    The segmentation node, on the grid of the first channel that is given.
+    The segmentation node, on the grid of the model's first required channel that is given.
 
     Raises
     ------

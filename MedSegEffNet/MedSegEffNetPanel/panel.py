@@ -9,7 +9,6 @@ from typing import Any
 import ctk
 import qt
 
-from MedSegEffNetLib.models.registry import user_folder
 from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.environment import Environment
 from MedSegEffNetPanel.jobs import JobQueue

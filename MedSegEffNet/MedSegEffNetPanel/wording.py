@@ -7,7 +7,7 @@ from html import escape
 
 _ENDS = (".", "!", "?", "…", ":")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[,;:.]?")  # letters; a file or an option has other signs too
-_CODE_NAMES = ("torch", "openvino", "numpy", "pip", "nvidia-smi", "efficientnet-pytorch", "medsegeffnet")
+_CODE_NAMES = frozenset("torch openvino numpy pip nvidia-smi efficientnet-pytorch medsegeffnet".split())
 
 
 def sentences(*parts: str) -> str:

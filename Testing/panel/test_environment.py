@@ -275,10 +275,44 @@ def test_the_section_lists_three_sizes_with_megabytes(section):
     assert not ui.removeButton.enabled
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="a Mac's usual build of PyTorch computes on its GPU")
+def test_the_sizes_say_what_a_missing_gpu_means(section):
+    ui = section.ui
+    ui.trainingButton.checked = True
+    assert "No NVIDIA GPU was found, so PyTorch for the processor is taken" in ui.purposeLabel.text
+    ui.gpuButton.checked = True
+    assert "which this size needs" in ui.purposeLabel.text
+
+
+def test_inside_the_section_no_text_names_it_and_outside_it_does(environment):
+    status = environment.status()
+    assert "section Environment" not in status.hint
+    assert status.hint_elsewhere == f"In the section Environment: {status.hint}"
+
+
+def test_the_engines_are_those_of_slicer_and_of_the_own_packages(environment, monkeypatch):
+    import MedSegEffNetPanel.environment as module
+    from MedSegEffNetPanel.installing import folders
+
+    assert environment.engines() == set()
+    monkeypatch.setattr(module, "own_engines", lambda: ["torch"])
+    environment.folder.mkdir(parents=True)
+    found = folders.Installed("light", folders.python_version(), (), {"openvino": "2026.4.0"}, 1)
+    folders.write_stamp(environment.folder, found)
+    assert environment.engines() == {"openvino", "torch"}
+
+
+def test_a_starting_job_has_one_ellipsis(section):
+    job = SimpleNamespace(
+        state=SimpleNamespace(over=False, name="STARTING"), title="Install", stage="Starting …", done=0, total=0
+    )
+    assert section._sentence(job) == "Install: Starting …"
+
+
 def test_nothing_is_installed_without_consent(section, dialogs):
     dialogs.answers.append(False)
     section.ui.installButton.click()
-    assert "from the internet" in dialogs.texts()[-1]
+    assert "from the internet? About" in dialogs.texts()[-1]
     assert "MB to download" in dialogs.texts()[-1]
     assert section.job is None
 

@@ -18,8 +18,8 @@ def logic(module):
 def test_a_script_segments_nodes(logic, scene):
     nodes = add_synthetic_patient()
     segmentation = logic.segment("tumor-slices", nodes)
-    assert segmentation.GetName() == "patient_t1 segmentation"
-    assert np.count_nonzero(segment_array(segmentation, reference=nodes["t1"])) > 500
+    assert segmentation.GetName() == "patient_flair segmentation"
+    assert np.count_nonzero(segment_array(segmentation, reference=nodes["flair"])) > 500
 
 
 def test_a_result_can_be_taken_by_a_given_node(logic, scene):

@@ -257,3 +257,10 @@ def test_a_kit_lists_no_file_outside_of_it(tmp_path):
     (kit.folder / MANIFEST).write_text(text.replace(name, f"../elsewhere/{wheel.name}"), encoding="utf-8")
     with pytest.raises(InputError, match="not whole"):
         Kit.open(kit.folder)
+
+
+def test_a_gpu_that_torch_is_missing_for_does_not_read_as_no_gpu(slicer_app):
+    from MedSegEffNetPanel.installing import texts
+
+    [row] = texts.rows({"gpu": {"name": None, "reason": "torch, which computes on GPUs, is not installed"}})
+    assert row == ("GPU", "not used: torch, which computes on GPUs, is not installed")

@@ -113,6 +113,28 @@ def test_a_damaged_model_is_told(slicer_app, section, models, download):
     assert "Install the model again" in text
 
 
+def test_the_report_of_a_job_that_failed_can_be_copied(slicer_app, section, tmp_path):
+    import qt
+
+    assert not section.ui.copyReportButton.isVisibleTo(section.widget)
+    (tmp_path / "no.zip").write_bytes(b"no zip")
+    section.import_model(tmp_path / "no.zip")
+    finish(slicer_app, section)
+    assert section.ui.copyReportButton.isVisibleTo(section.widget)
+    section.ui.copyReportButton.click()
+    assert "no.zip" in qt.QApplication.clipboard().text()
+    section.ui.verifyButton.click()
+    finish(slicer_app, section)
+    assert not section.ui.copyReportButton.isVisibleTo(section.widget)
+
+
+def test_a_user_folder_that_cannot_be_written_is_told(section, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv(registry.DATA_VARIABLE, str(tmp_path / "file"))
+    section.ui.verifyButton.click()
+    assert "could not be written" in section.ui.modelMessage.text
+
+
 def test_a_model_is_imported_exported_removed_and_imported_from_its_zip(
     slicer_app, section, panel, models, download, tmp_path, monkeypatch
 ):

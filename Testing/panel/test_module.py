@@ -56,6 +56,20 @@ def test_slicers_sample_data_offer_the_synthetic_patient(module, scene):
     assert sorted(node.GetName() for node in nodes) == ["synthetic_flair", "synthetic_t1", "synthetic_t1ce"]
 
 
+def test_added_after_the_start_the_module_offers_its_sample_data_at_once(module, monkeypatch):
+    from types import SimpleNamespace
+
+    import MedSegEffNet
+    import slicer
+
+    from harness.scripted import SAMPLES
+
+    monkeypatch.setattr(slicer.modules, "sampledata", object(), raising=False)
+    before = len(SAMPLES)
+    MedSegEffNet.MedSegEffNet(SimpleNamespace())
+    assert len(SAMPLES) == before + 1
+
+
 def test_the_modules_own_test_passes(module, window):
     import MedSegEffNet
 

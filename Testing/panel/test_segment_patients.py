@@ -170,14 +170,15 @@ def test_a_saved_scene_brings_its_choices_back(section, scene, wait_until, tmp_p
     import slicer
 
     nodes = add_synthetic_patient(names="anna_{}")
+    assert wait_until(lambda: all(section.inputs.table.nodes().values()), 5)
     choose(section, {"flair": nodes["flair"]})
     run(section, wait_until)
-    assert slicer.util.saveScene(str(tmp_path / "scene.mrb")) or slicer.util.saveScene(str(tmp_path / "scene.mrml"))
+    (tmp_path / "saved").mkdir()
+    assert slicer.app.applicationLogic().SaveSceneToSlicerDataBundleDirectory(str(tmp_path / "saved"), None)
     scene.Clear(0)
     wait_until(lambda: False, 0.5)
     assert not any(chosen_names(section).values())
-    path = next(path for path in tmp_path.glob("scene.mr*") if path.is_file())
-    slicer.util.loadScene(str(path))
+    slicer.util.loadScene(str(next((tmp_path / "saved").glob("*.mrml"))))
     wait_until(lambda: False, 0.8)
     assert chosen_names(section) == {"t1": None, "flair": "anna_flair", "t1ce": None}
     output = section.ui.outputSelector.currentNode()

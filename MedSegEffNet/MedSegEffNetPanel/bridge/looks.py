@@ -27,7 +27,7 @@ def new_volume(name: str, image: Any, ijk_to_ras: np.ndarray) -> Any:
 def add_display(node: Any, low: float, high: float) -> Any:
     """Give a volume without voxels a gray display from ``low`` to ``high``, which stays when the voxels come."""
     display = slicer.vtkMRMLScalarVolumeDisplayNode()
-    pass
+    display.SetAutoWindowLevel(False)
     display.SetAutoThreshold(False)
     display.SetWindowLevelMinMax(low, high)
     slicer.mrmlScene.AddNode(display)

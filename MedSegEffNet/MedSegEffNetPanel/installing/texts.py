@@ -27,7 +27,9 @@ def purpose(size: str, lacks_gpu: bool) -> str:
     }[size]
     without_gpu = {
         GPU: _("No NVIDIA GPU was found, which this size needs."),
-        TRAINING: _("No NVIDIA GPU was found, so PyTorch for the processor is taken: it is much smaller than with CUDA."),
+        TRAINING: _(
+            "No NVIDIA GPU was found, so PyTorch for the processor is taken: it is much smaller than with CUDA."
+        ),
     }
     return sentences(text, without_gpu.get(size, "") if lacks_gpu else "")
 

@@ -92,6 +92,7 @@ class PanelSection(Section):
         ui.folderLabel.text = str(self.environment.python or self.environment.folder)
         for size, button in self.buttons.items():
             button.text = texts.choice(size, self.environment.cost(size))
+            button.toolTip = sentences(button.text, texts.purpose(size, self.environment.lacks_gpu))
             button.enabled = not working
         ui.purposeLabel.text = texts.purpose(self.size, self.environment.lacks_gpu)
         ui.installButton.text = _("Repair") if status.repair or status.size else _("Install")

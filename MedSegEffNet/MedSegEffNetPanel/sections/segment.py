@@ -15,7 +15,7 @@ from MedSegEffNetPanel.drops import PathDrop
 from MedSegEffNetPanel.sections import Section
 from MedSegEffNetPanel.segmenting.advanced import AdvancedOptions
 from MedSegEffNetPanel.segmenting.batch import BatchView
-from MedSegEffNetPanel.segmenting.folders import holds_cases, load_case
+from MedSegEffNetPanel.segmenting.folders import holds_cases, load_case, load_result
 from MedSegEffNetPanel.segmenting.inputs import Inputs
 from MedSegEffNetPanel.segmenting.model_picker import ModelPicker
 from MedSegEffNetPanel.segmenting.progress import ProgressView
@@ -102,9 +102,12 @@ class PanelSection(Section):
         if holds_cases(folder):
             self.batch.open(folder)
             return
+        self._load(load_case(folder), folder)
+
+    def _load(self, work: Any, folder: Path) -> None:
         self.ui.folderButton.enabled = False
         self.progress.show_message(_("Loading {folder} …").format(folder=folder.name))
-        self._loading = steps.run(load_case(folder), done=self._on_loaded, failed=self._on_load_failed)
+        self._loading = steps.run(work, done=self._on_loaded, failed=self._on_load_failed)
 
     def common_reasons(self) -> list[str]:
         """Why nothing at all can be segmented now; empty: it can."""
@@ -163,8 +166,8 @@ class PanelSection(Section):
 
     def _take_scene(self) -> None:
         self._show_output(self.panel.parameters.output)
-        self._on_models_changed()
         self.inputs.scene_changed()
+        self._on_models_changed()
 
     def _stop(self, why: str) -> None:
         self.inputs.stop()
@@ -278,5 +281,4 @@ class PanelSection(Section):
             self.open_folder(Path(folder))
 
     def _on_case_wanted(self, case: Path, label_map: Path) -> None:
-        self.open_folder(case)
-        slicer.util.loadSegmentation(str(label_map))
+        self._load(load_result(case, label_map), case)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import qt
 from slicer.i18n import tr as _
 
 from MedSegEffNetPanel.model_list import ModelEntry
@@ -16,17 +17,21 @@ if TYPE_CHECKING:
 
 _DEVICES = ("auto", "cpu", "mps" if sys.platform == "darwin" else "cuda")
 _ENGINES = ("auto", "openvino", "torch")
+_LETTERS = 10  # that a box shows at least, where the panel is narrow
 
 
 class AdvancedOptions:
     """Widgets to :class:`Options`; every change is kept for the next time.
 
-    What is not installed is offered too, and says so: a scene or a habit may ask for it.
+    What is not installed is offered too, and says so.
     """
 
     def __init__(self, ui, settings: Settings, environment: Environment) -> None:
         self._ui, self._settings, self._environment = ui, settings, environment
         self._choices = ((ui.deviceBox, _DEVICES, "device"), (ui.engineBox, _ENGINES, "engine"))
+        for box in (ui.deviceBox, ui.engineBox, ui.ensembleBox):
+            box.setSizeAdjustPolicy(qt.QComboBox.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(_LETTERS)
         for box, names, _key in self._choices:
             for name in names:
                 box.addItem(name)

@@ -159,7 +159,8 @@ class BatchView:
             self.case_wanted.emit(self._folder / event["case"], Path(event["output"]))
 
     def _on_report(self) -> None:
-        qt.QApplication.clipboard().setText(self._job.report())
+        if self._job is not None:
+            qt.QApplication.clipboard().setText(self._job.report())
 
 
 def state_text(state: str) -> str:

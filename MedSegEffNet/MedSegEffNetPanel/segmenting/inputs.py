@@ -54,7 +54,7 @@ class Inputs:
             self.channels = tuple(channels)
             self.table.set_channels(self.channels)
             self._take_parameters()
-        self._fill_if_empty()
+        self._fill_empty()
 
     def enter(self) -> None:
         """Watch the scene, and fill in what has come meanwhile."""
@@ -65,8 +65,7 @@ class Inputs:
                 scene.AddObserver(scene.NodeRemovedEvent, self._on_node_event),
                 scene.AddObserver(scene.NodeAboutToBeRemovedEvent, self._on_leaving),
             ]
-        self._fill_new()
-        self._fill_if_empty()
+        self._fill_empty()
 
     def leave(self) -> None:
         """Watch the scene no longer."""
@@ -85,7 +84,8 @@ class Inputs:
     def scene_changed(self) -> None:
         """Take the choices of another scene."""
         self._take_parameters()
-        self._fill_if_empty()
+        self._known = {candidate.id for candidate in bridge.candidates()}
+        self._fill_empty()
 
     def fill(self, nodes: Sequence[Any] = ()) -> bool:
         """Choose all channels anew from the names of ``nodes`` (none: of all volumes); False: the names do not tell."""
@@ -138,24 +138,21 @@ class Inputs:
         for channel in self.channels:
             self.table.choose(channel.name, self._panel.parameters.channel(channel.name))
 
-    def _fill_if_empty(self) -> None:
-        """Choose all channels, if none is chosen."""
-        candidates = bridge.candidates()
-        self._known = {candidate.id for candidate in candidates}
-        if self.channels and not self._given():
-            for name, node_id in matching.fill_channels(candidates, self.channels).items():
-                self._choose(name, _node(node_id))
-        self._show_states()
+    def _fill_empty(self) -> None:
+        """Choose all channels, if none is chosen; else volumes that have arrived, for channels that are empty.
 
-    def _fill_new(self) -> None:
-        """Choose volumes that have arrived for channels that are empty; a channel that the user emptied stays so."""
+        A channel that the user emptied stays so.
+        """
         candidates = bridge.candidates()
-        new = {candidate.id for candidate in candidates} - self._known
-        found = matching.fill_channels(candidates, self.channels) if new else {}
+        ids = {candidate.id for candidate in candidates}
+        new, self._known = ids - self._known, ids
         chosen = {name: node.GetID() for name, node in self._given().items()}
+        found = matching.fill_channels(candidates, self.channels) if new or not chosen else {}
         if all(found.get(name, node_id) == node_id for name, node_id in chosen.items()):
-            for name in [name for name, node_id in found.items() if node_id in new and name not in chosen]:
-                self._choose(name, _node(found[name]))
+            for name, node_id in found.items():
+                if name not in chosen and (node_id in new or not chosen):
+                    self._choose(name, _node(node_id))
+        self._show_states()
 
     def _choose(self, name: str, node: Any) -> None:
         self.table.choose(name, node)
@@ -187,8 +184,10 @@ class Inputs:
         self.leaving.emit(node)
 
     def _on_settled(self) -> None:
-        self._fill_new()
-        self._fill_if_empty()
+        if self._enabled:
+            self._fill_empty()
+        else:
+            self._settle.start()  # a run shows what it was started with; look again later
 
     def _on_resample(self, name: str) -> None:
         work = bridge.resample_like(self.table.nodes()[name], self.reference())

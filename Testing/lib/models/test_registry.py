@@ -65,3 +65,14 @@ def test_a_broken_model_is_passed_over_and_its_reason_is_told(installed):
     assert "cannot be read" in error.found
     with pytest.raises(InputError, match="not: broken"):
         registry.find("broken")
+
+
+def test_the_data_folder_does_not_move_with_the_models(monkeypatch, tmp_path):
+    monkeypatch.setenv("MEDSEGEFFNET_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("MEDSEGEFFNET_DATA", str(tmp_path / "data"))
+    assert registry.user_folder() == tmp_path / "models"
+    assert registry.data_folder() == tmp_path / "data"
+    monkeypatch.delenv("MEDSEGEFFNET_MODELS")
+    assert registry.user_folder() == tmp_path / "data" / "Models"
+    monkeypatch.delenv("MEDSEGEFFNET_DATA")
+    assert registry.data_folder().name == "MedSegEffNet"
