@@ -30,12 +30,16 @@ _PROTOCOL_WORDS = """
     registered reg coreg coregistered bet stripped strip skullstripped noneck resampled resliced warped aligned corrected
     bias norm normalized normalised cropped denoised std mean subtr div nachher nach mit dark fluid rage nii dicom
     new copy raw orig original final default dixon med angio
+    kopf hirn gehirn schaedel crane cerveau cerebral fatsup sense grappa caipi mni atlas standard synthetic tesla
+    baseline follow followup visit session ses preop pat
 """
 _PROTOCOL = set(_PROTOCOL_WORDS.split())
 _GIVEN, _DOUBT = "+", "?"  # tokens that no word of a name can be: contrast agent was given; do not guess
 _SERIES_NUMBER = r"^\d+:\s"  # Slicer puts it first
 _NO_IDENTITY = r"[a-z]{0,2}\d{1,2}[a-z]+|[a-z]{1,2}\d{1,2}"
 _PERSONAL = r"[a-z]{3,}"  # shorter words are mostly parameters of the scan
+# "registered to FLAIR", "reg2flair", "to FLAIR": the image that gave the grid.
+_TARGET = r"\b(?:(?:co)?reg(?:istered)?\W*(?:to|onto|on|2(?=[a-z]))\W*|(?:to|onto|on)\W+)\w+"
 _SIGNS = (
     (_SERIES_NUMBER, " "),
     (r"^sub-(?!t[12])", " subject "),  # a name after the BIDS standard, no subtraction
@@ -46,10 +50,8 @@ _SIGNS = (
     (r"\bw\s*/\s*o\b", " without "),
     (r"\+\s*(c|gd|km|ce)\b|\bc\s*\+(?!\w)", " cplus "),
     (r"(?<=t2)\s*\*", " star "),
-    (
-        r"\b(?:co)?reg(?:istered)?\W*(?:to|onto|on|2(?=[a-z]))\W*\w+|\b(?:to|onto)\W+\w+",
-        " ",
-    ),  # only its grid is the other's
+    (rf"{_TARGET}\W.*\b(?:{'|'.join(sorted(_CONTRAST))})\b", " undecided "),  # of the image, or of its target?
+    (_TARGET, " "),
     (r"[/\\]", " "),
 )
 

@@ -10,7 +10,9 @@ def send(watcher, kind, path):
     data = qt.QMimeData()
     data.setUrls([qt.QUrl.fromLocalFile(str(path))])
     made = {
-        "enter": lambda: qt.QDragEnterEvent(qt.QPoint(5, 5), qt.Qt.CopyAction, data, qt.Qt.LeftButton, qt.Qt.NoModifier),
+        "enter": lambda: qt.QDragEnterEvent(
+            qt.QPoint(5, 5), qt.Qt.CopyAction, data, qt.Qt.LeftButton, qt.Qt.NoModifier
+        ),
         "move": lambda: qt.QDragMoveEvent(qt.QPoint(5, 5), qt.Qt.CopyAction, data, qt.Qt.LeftButton, qt.Qt.NoModifier),
         "drop": lambda: qt.QDropEvent(qt.QPointF(5, 5), qt.Qt.CopyAction, data, qt.Qt.LeftButton, qt.Qt.NoModifier),
     }[kind]()

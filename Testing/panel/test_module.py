@@ -59,9 +59,9 @@ def test_slicers_sample_data_offer_the_synthetic_patient(module, scene):
 def test_added_after_the_start_the_module_offers_its_sample_data_at_once(module, monkeypatch):
     from types import SimpleNamespace
 
-    import MedSegEffNet
     import slicer
 
+    import MedSegEffNet
     from harness.scripted import SAMPLES
 
     monkeypatch.setattr(slicer.modules, "sampledata", object(), raising=False)

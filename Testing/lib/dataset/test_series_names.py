@@ -54,6 +54,7 @@ T1 post-contrast.nii.gz
 T1_post_contrast.nii.gz
 t1 gd.nii.gz
 T1_contrast.nii
+sub-01_ce-gadolinium_T1w.nii.gz
 T1 KM.nrrd
 AX T1 GAD.nii.gz
 T1POST_N4_noneck_regtoFLAIR_brain
@@ -79,6 +80,8 @@ FLAIR longTR
 TCGA_CS_4941_19960909_flair
 sub-01_FLAIR.nii.gz
 FLAIR_to_T1
+flair_on_t1.nii.gz
+t2_flair_reg2t1
 """
 NOTHING = """
 AX T1 W/WO
@@ -109,6 +112,8 @@ Volume
 T10
 T1 uncertainty
 t1 t1ce
+T1_to_T1_post
+T1 registered to MNI post
 """
 CASES = [
     (name, channel)
@@ -168,6 +173,8 @@ def test_names_of_two_patients_are_told_apart(names):
         ["T1_N4_noneck_regtoFLAIR_brain", "T1POST_N4_noneck_regtoFLAIR_brain", "FLAIR_N4_noneck_regtoMNI"],
         ["Ax T2 FLAIR", "AX T1 FS POST", "Cor T2 FRFSE", "T1_MPRAGE_iso_bet_registered"],
         ["T1 POST on FLAIR", "FLAIR"],
+        ["sub-01_ses-1_T1w", "sub-01_ses-1_FLAIR"],
+        ["T1_brain_n4", "FLAIR_mni", "t1_mprage_tra_fatsup", "FLAIR_tra_5mm_HASTE"],
     ],
 )
 def test_words_about_the_scan_make_no_second_patient(names):
