@@ -12,8 +12,9 @@ import qt
 class PathDrop(qt.QObject):
     """Takes what is dropped on ``widget`` and ``wanted``, and hands each path to ``receive``; other drops pass by.
 
-    ``wanted`` may ask the disk, which can take long on a network: that is done when a drag comes in and when
-    it is dropped, and never while it moves. For a list or table ``widget`` is its viewport. Keep this object as long as the widget.
+    ``wanted`` may ask the disk, which can take long on a network: that is done when a drag comes in and when it is
+    dropped, and never while it moves. For a list or table ``widget`` is its viewport. Keep this object as long as the
+    widget.
     """
 
     def __init__(self, widget: Any, wanted: Callable[[Path], bool], receive: Callable[[Path], object]) -> None:

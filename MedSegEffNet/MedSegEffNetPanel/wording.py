@@ -7,7 +7,7 @@ from html import escape
 
 _ENDS = (".", "!", "?", "…", ":")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[,;:.]?")  # letters; a file or an option has other signs too
-_CODE_NAMES = frozenset("torch openvino numpy pip nvidia-smi efficientnet-pytorch medsegeffnet".split())
+_CODE_NAME = re.compile(r"(?:torch|openvino|numpy|pip|nvidia-smi|efficientnet-pytorch|medsegeffnet)[,;:.]?")
 
 
 def sentences(*parts: str) -> str:
@@ -25,6 +25,6 @@ def tip(text: str) -> str:
 
 def _sentence(part: str) -> str:
     first = part.split(maxsplit=1)[0]
-    if _WORD.fullmatch(first) and first.rstrip(",;:.") not in _CODE_NAMES:
+    if _WORD.fullmatch(first) and not _CODE_NAME.fullmatch(first):
         part = part[0].upper() + part[1:]
     return part if part.endswith(_ENDS) else f"{part}."

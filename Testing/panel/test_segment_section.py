@@ -51,14 +51,14 @@ def test_the_result_has_name_color_terminology_place_and_reference(section, appl
     run = apply()
     [segmentation] = segmentations(scene)
     assert segmentation.GetID() == run.result.segmentation_id
-    assert segmentation.GetName() == "patient_t1 segmentation"
+    assert segmentation.GetName() == "patient_flair segmentation"
     segment = segmentation.GetSegmentation().GetNthSegment(0)
     assert segment.GetName() == "tumor"
     assert np.allclose(segment.GetColor(), np.array([230, 75, 53]) / 255, atol=1e-3)
     tag = slicer.vtkSegment.GetTerminologyEntryTagName()
     assert "Neoplasm" in segment_tag(segment, tag)
     role = segmentation.GetReferenceImageGeometryReferenceRole()
-    assert segmentation.GetNodeReferenceID(role) == nodes["t1"].GetID()
+    assert segmentation.GetNodeReferenceID(role) == nodes["flair"].GetID()
     assert tree.GetItemParent(tree.GetItemByDataNode(segmentation)) == patient
     assert section.ui.outputSelector.currentNode() is segmentation
 

@@ -208,7 +208,7 @@ class PanelSection(Section):
             self.panel.show("environment")
 
     def _on_apply(self) -> None:
-        if self.running:
+        if self.run is not None and self.running:
             self.run.cancel(_("Canceled; the scene is as it was."))
             return
         try:
@@ -272,8 +272,8 @@ class PanelSection(Section):
 
     def _on_load_failed(self, error: Exception) -> None:
         self.ui.folderButton.enabled = True
-        known = isinstance(error, MedSegEffNetError)
-        self.progress.show_message(sentences(error.found, error.hint) if known else sentences(str(error)))
+        told = (error.found, error.hint) if isinstance(error, MedSegEffNetError) else (str(error),)
+        self.progress.show_message(sentences(*told))
 
     def _on_folder(self) -> None:
         folder = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder of a case or of cases"))

@@ -75,7 +75,7 @@ class ChannelTable:
     def _row(self, number: int, channel: Channel) -> Row:
         row = Row(qt.QLabel(f"{channel.title}:"), self._selector(channel), qt.QLabel(), qt.QToolButton())
         row.mend.text = _("Resample")
-        row.mend.toolTip = _("Make a copy of this volume on the grid of the first channel and choose it.")
+        row.mend.toolTip = _("Make a copy of this volume on the grid of the model's main channel and choose it.")
         row.mend.visible = False
         row.mend.connect("clicked()", functools.partial(self.resample_wanted.emit, channel.name))
         for column, widget in enumerate((row.title, row.selector, row.state, row.mend)):

@@ -166,9 +166,10 @@ class SegmentRun:
         previous = {}
         if output is not None and bridge.reference_of(output) is reference:
             previous = yield from bridge.segment_volumes(output)
+        notices: list[str] = []
         if request.frames:
             sequence = yield from bridge.put_segment_sequence(_node(request.sequence_id), maps, labels)
-            segmentation, notices = bridge.shown_item(sequence), ()
+            segmentation = bridge.shown_item(sequence)
             volumes = yield from bridge.segment_volumes(segmentation)
         else:
             segmentation, notices = yield from bridge.put_segments(output, maps[0], reference, labels)
