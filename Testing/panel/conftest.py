@@ -80,6 +80,7 @@ def module(_loaded, scene, settings, dialogs):
 def window(module):
     """The window that shows the module's widget, as wide as in Slicer."""
     import qt
+    from harness import application, watch
 
     area = qt.QScrollArea()
     area.setWidget(module.widgetRepresentation())
@@ -87,8 +88,9 @@ def window(module):
     area.resize(480, 900)
     area.show()
     yield area
-    area.takeWidget()
+    application.end_widget(module)
     area.deleteLater()
+    watch.delete_later_is_now()
 
 
 @pytest.fixture

@@ -69,8 +69,8 @@ def test_when_memory_runs_out_smaller_ways_are_tried_and_told(panel, section, sc
     section.ui.applyButton.click()
     assert wait_until(lambda: section.run.over, PATIENCE)
     assert section.run.result is None
-    assert "memory ran out" in section.ui.messageLabel.text
-    assert "close other programs" in section.ui.messageLabel.text
+    assert "Memory ran out" in section.ui.messageLabel.text
+    assert "Close other programs" in section.ui.messageLabel.text
     assert "a smaller way of working is tried" in section.ui.logText.plainText
     assert count(scene) == 0
 

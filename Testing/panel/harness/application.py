@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6 import QtCore, QtWidgets
 
-from harness import views
+from harness import views, watch
 from harness.files import CoreIOManager
 from harness.generated import behaves, class_of, generated
 from harness.mrml import Mrml
@@ -192,6 +192,7 @@ def end_widget(module: qSlicerScriptedLoadableModule) -> None:
             selector.selectModule("")
         widget.self().cleanup()
         widget.deleteLater()
+        watch.delete_later_is_now()
 
 
 class ModuleSelector:

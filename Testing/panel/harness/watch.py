@@ -45,6 +45,11 @@ class LoopWatch:
         self._tick()
 
 
+def delete_later_is_now() -> None:
+    """Delete what ``deleteLater`` was called for: Qt does so only when a loop that runs by itself is reached again."""
+    QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete.value)
+
+
 def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
     """Let the window live until ``condition`` holds; False: it did not within ``seconds``."""
     end = time.monotonic() + seconds
@@ -52,6 +57,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
         if time.monotonic() > end:
             return False
         QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 20)
+        delete_later_is_now()
         time.sleep(0.001)
     return True
 
