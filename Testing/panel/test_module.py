@@ -30,9 +30,10 @@ def test_the_panel_opens_fast_although_nothing_is_installed(module, nothing_inst
     assert seconds < 0.5
 
 
-def test_the_link_opens_the_section_environment(nothing_installed, panel):
+def test_the_link_opens_the_section_environment(nothing_installed, panel, wait_until):
     section = panel.section("segment")
     section.ui.messageLabel.linkActivated("environment")
+    wait_until(lambda: False, 0.05)
     environment = type(panel.section("environment"))
     assert not panel._bars[environment].collapsed
 

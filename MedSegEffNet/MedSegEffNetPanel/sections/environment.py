@@ -165,7 +165,9 @@ class PanelSection(Section):
 
     def _on_python_known(self, found: Any) -> None:
         self.ui.pythonLabel.text = (
-            sentences(found.problem, found.hint) if found.problem else _("Used from now on: {text}.").format(text=found.text)
+            sentences(found.problem, found.hint)
+            if found.problem
+            else _("Used from now on: {text}.").format(text=found.text)
         )
 
     def _on_slicer_python(self) -> None:
