@@ -80,6 +80,7 @@ def module(_loaded, scene, settings, dialogs):
 def window(module):
     """The window that shows the module's widget, as wide as in Slicer."""
     import qt
+
     from harness import application, watch
 
     area = qt.QScrollArea()

@@ -38,10 +38,12 @@ def test_the_link_opens_the_section_environment(nothing_installed, panel, wait_u
     assert not panel._bars[environment].collapsed
 
 
-def test_the_module_loads_nothing_heavy(panel):
+def test_opening_the_module_loads_nothing_heavy(module):
     import sys
 
-    assert not {"torch", "monai", "openvino"} & set(sys.modules)
+    before = set(sys.modules)
+    module.widgetRepresentation().self().enter()
+    assert not {"torch", "monai", "openvino"} & (set(sys.modules) - before)
 
 
 def test_slicers_sample_data_offer_the_synthetic_patient(module, scene):
