@@ -18,7 +18,7 @@ HEAVY_FILES = {"inference/torch_engine.py", "inference/openvino_engine.py"}
 LIGHT_IN_HEAVY_PARTS = {"networks/__init__.py", "training/__init__.py", "training/config.py"}
 
 GROUND = {"__version__", "errors", "task", "tasks", "image", "formats", "geometry", "atomic", "resources"}
-NUMERIC = {"clahe", "networks", "preprocessing", "losses", "metrics", "augmentation", "postprocessing"}
+NUMERIC = {"networks", "preprocessing", "losses", "metrics", "augmentation", "postprocessing"}
 # What each part (a file or a folder of the library) may import of the others.
 ALLOWED = {
     "__init__": set(),
