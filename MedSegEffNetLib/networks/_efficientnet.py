@@ -60,6 +60,7 @@ class EfficientNetEncoder(nn.Module):
         return [blocks[n] for n in (*ends, len(blocks) - 1)]
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        """Features of images ``(N, C, H, W)``, the largest first; each has half the height and width of the one before."""
         features = self.stem(images)
         levels: list[Tensor] = []
         for number, block in enumerate(self.blocks):

@@ -30,6 +30,7 @@ class StandardizedConv3d(nn.Conv3d):
         self.gain = nn.Parameter(torch.ones(self.out_channels))
 
     def forward(self, features: Tensor) -> Tensor:
+        """The convolution of ``(N, C, D, H, W)`` with standardized filters."""
         weight = self.weight.flatten(1)
         variance, mean = torch.var_mean(weight, dim=1, keepdim=True, correction=0)
         scale = torch.rsqrt(variance * weight.shape[1] + 1e-4) * self.gain[:, None]
@@ -81,6 +82,7 @@ class ResidualBlock(nn.Module):
         self.strength = nn.Parameter(torch.tensor(0.5)) if norm == "weight" else None
 
     def forward(self, features: Tensor) -> Tensor:
+        """Features ``(N, C, D, H, W)``, of the same depth, height and width."""
         if self.checkpointing and self.training and torch.is_grad_enabled():
             return checkpoint(self._forward, features, use_reentrant=False)  # type: ignore[no-any-return]
         return self._forward(features)
@@ -100,4 +102,5 @@ class DepthShuffle(nn.Module):
         self.factor = factor
 
     def forward(self, features: Tensor) -> Tensor:
+        """``(N, C · factor, D, H, W)`` as ``(N, C, D · factor, H, W)``."""
         return features.unflatten(1, (-1, self.factor)).permute(0, 1, 3, 2, 4, 5).flatten(2, 3)

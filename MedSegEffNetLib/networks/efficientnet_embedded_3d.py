@@ -147,6 +147,7 @@ class EmbeddedEfficientNet3D(nn.Module):
         return self
 
     def forward(self, volumes: Tensor) -> Tensor:
+        """Logits ``(N, R, D, H, W)`` of volumes ``(N, C, D, H, W)`` of any size."""
         depth, height, width = (int(length) for length in volumes.shape[2:])
         missing = (-width % self.divisor, -height % self.divisor, max(0, self.depth - depth))
         if any(missing):
@@ -202,6 +203,7 @@ class _InterSliceEncoder(nn.Module):
         self.to_image = nn.Conv3d(previous, 1, kernel_size=1)
 
     def forward(self, volumes: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """The image ``(N, 3, H, W)``, the deepest features, and those of each level for the skips."""
         features, levels = volumes, []
         for step, block in zip(self.steps, self.blocks, strict=True):
             features = block(step(features))
@@ -237,6 +239,7 @@ class _ImageDecoder(nn.Module):
         self.shuffle = nn.PixelShuffle(2)
 
     def forward(self, features: list[Tensor]) -> Tensor:
+        """``(N, out_channels, 3, H, W)`` from the EfficientNet's features, the largest first."""
         *skips, image = features
         for level, skip in zip(self.levels, reversed(skips), strict=True):
             image = functional.interpolate(image, scale_factor=2.0, mode="nearest")
@@ -265,6 +268,7 @@ class _InterSliceDecoder(nn.Module):
         self.shuffle = DepthShuffle(factor) if factor > 1 else nn.Identity()
 
     def forward(self, features: Tensor, skips: list[Tensor]) -> Tensor:
+        """Logits of the full depth from the 2D decoder's features and the inter-slice encoder's levels."""
         features = self.first(features)
         for number, skip in enumerate(reversed(skips)):
             features = self.narrow[number](features)

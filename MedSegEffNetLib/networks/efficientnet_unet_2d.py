@@ -66,6 +66,7 @@ class EfficientNetUNet2D(nn.Module):
         self.shuffle = nn.PixelShuffle(2)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Logits ``(N, R, H, W)`` of images ``(N, C, H, W)``."""
         *skips, features = self.encoder(images)
         for level, skip in zip(self.decoder, reversed(skips), strict=True):
             features = level(features, skip)
@@ -82,6 +83,7 @@ class _DecoderLevel(nn.Module):
         )
 
     def forward(self, features: Tensor, skip: Tensor) -> Tensor:
+        """Features of twice the height and width, joined with those of the encoder."""
         features = functional.interpolate(features, scale_factor=2.0, mode="nearest")
         return self.convolutions(torch.cat([features, skip], dim=1))  # type: ignore[no-any-return]
 

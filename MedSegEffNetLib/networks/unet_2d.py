@@ -61,6 +61,7 @@ class UNet2D(nn.Module):
         self.head = nn.Conv2d(channels[0], out_channels, kernel_size=1)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Logits ``(N, R, H, W)`` of images ``(N, C, H, W)``."""
         features = images
         skips: list[Tensor] = []
         for level, block in enumerate(self.encoder):
