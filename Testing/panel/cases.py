@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 SPACING = (1.0, 1.0, 5.0)
+SHIPPED_MODEL = Path(__file__).resolve().parents[2] / "Resources" / "Models" / "tumor-slices-unet"
 PATIENCE = 90  # s for one segmentation on a busy computer
 
 

@@ -151,3 +151,14 @@ def apply(section, wait_until):
         return section.run
 
     return apply
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """The folder of the user's models, empty."""
+    from MedSegEffNetLib.models.registry import FOLDER_VARIABLE
+
+    folder = tmp_path / "Models"
+    folder.mkdir()
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    return folder

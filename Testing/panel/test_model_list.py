@@ -8,20 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from MedSegEffNetLib.models import registry
+from cases import SHIPPED_MODEL as SHIPPED
 from MedSegEffNetLib.models.bundle import METADATA
 
-pytestmark = pytest.mark.usefixtures("slicer_app")
-SHIPPED = Path(__file__).resolve().parents[2] / "Resources" / "Models" / "tumor-slices-unet"
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path, monkeypatch):
-    """The folder of the user's models, empty."""
-    folder = tmp_path / "Models"
-    folder.mkdir()
-    monkeypatch.setenv(registry.FOLDER_VARIABLE, str(folder))
-    return folder
+pytestmark = pytest.mark.usefixtures("slicer_app", "models")
 
 
 def install(models, name, version, card=None, **keys):

@@ -3,23 +3,14 @@
 import json
 import shutil
 import time
-from pathlib import Path
 
 import pytest
 
+from cases import SHIPPED_MODEL as SHIPPED
 from MedSegEffNetLib.models import registry
 from MedSegEffNetLib.models.bundle import METADATA, Bundle
 
-SHIPPED = Path(__file__).resolve().parents[2] / "Resources" / "Models" / "tumor-slices-unet"
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path, monkeypatch):
-    """The folder of the user's models, empty."""
-    folder = tmp_path / "Models"
-    folder.mkdir()
-    monkeypatch.setenv(registry.FOLDER_VARIABLE, str(folder))
-    return folder
+pytestmark = pytest.mark.usefixtures("models")
 
 
 @pytest.fixture

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import slicer
+import vtk
 
 from MedSegEffNetPanel import steps
-from MedSegEffNetPanel.bridge.masks import MASKS, segments_of
+from MedSegEffNetPanel.bridge.masks import MASKS, Mask, mask_of, segments_of
+from MedSegEffNetPanel.environment import clean_variables, slicer_python
 
 _SURFACES = "Closed surface"
+_SMALL = 20_000  # voxels whose surface is made faster than a process is started
 
 _under_way: dict[str, steps.Steps] = {}  # by the segmentation's id
 
@@ -18,8 +25,8 @@ _under_way: dict[str, steps.Steps] = {}  # by the segmentation's id
 def show_3d(segmentation: Any, on: bool) -> None:
     """Show the surfaces in the 3D views, or not; surfaces that are not shown are not kept, as each edit renews them.
 
-    They are made in the background, a segment a step. VTK makes a surface in one go: that of a segment of 270,000
-    voxels takes 0.15 s with Slicer's usual smoothing, so the window stands still for that long.
+    They are made in the background. VTK makes a surface in one go, which takes 0.15 s for a segment of 270,000 voxels:
+    large ones are made in a process of their own, and the window only reads them.
     """
     before = _under_way.pop(segmentation.GetID(), None)
     if before is not None:
@@ -53,7 +60,8 @@ def _made(segmentation: Any) -> Generator[None, None, None]:
     found = {}
     for segment_id, segment in segments_of(segmentation):
         if segment.GetRepresentation(_SURFACES) is None:
-            found[segment_id] = _surface(segments, segment_id), segment.GetRepresentation(MASKS)
+            mask = segment.GetRepresentation(MASKS)
+            found[segment_id] = (yield from _surface(segments, segment_id)), mask
         yield
     if segmentation.GetScene() is None:  # removed meanwhile
         return
@@ -69,8 +77,45 @@ def _made(segmentation: Any) -> Generator[None, None, None]:
     display.SetVisibility3D(True)
 
 
-def _surface(segments: Any, segment_id: str) -> Any:
-    """The surface of one segment, made in a segmentation of its own with the same settings."""
+def _surface(segments: Any, segment_id: str) -> Generator[None, None, Any]:
+    """The surface of one segment with the settings of its segmentation."""
+    mask = mask_of(segments.GetSegment(segment_id))
+    voxels = (yield from mask.counts()).sum() if mask is not None else 0
+    if mask is not None and voxels > _SMALL and segments.GetConversionParameter("Joint smoothing") != "1":
+        with tempfile.TemporaryDirectory(dir=slicer.app.temporaryPath, ignore_cleanup_errors=True) as folder:
+            made = Path(folder) / "surface.vtp"
+            numbers = [float(segments.GetConversionParameter(f"{name} factor")) for name in ("Smoothing", "Decimation")]
+            if (yield from steps.in_thread(_compute, mask, numbers, made)):
+                reader = vtk.vtkXMLPolyDataReader()
+                reader.SetFileName(str(made))
+                reader.Update()
+                return reader.GetOutput()
+    return _surface_at_once(segments, segment_id)
+
+
+def _compute(mask: Mask, numbers: list[float], surface: Path) -> bool:
+    """Let a process write the surface; False: it could not, which Slicer's own way will tell."""
+    inside = mask.layer == mask.value
+    box = tuple(slice(*np.flatnonzero(inside.any(axis=axes))[[0, -1]] + (0, 1)) for axes in ((1, 2), (0, 2), (0, 1)))
+    first = np.array(mask.first) + [side.start for side in reversed(box)]
+    file = surface.with_name("mask.npz")
+    smoothing, decimation = numbers
+    np.savez(
+        file,
+        mask=inside[box].astype(np.uint8),
+        first=first,
+        place=mask.place,
+        smoothing=smoothing,
+        decimation=decimation,
+    )
+    words = [slicer_python(), str(Path(__file__).with_name("surface_worker.py")), str(file), str(surface)]
+    flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+    done = subprocess.run(words, env=clean_variables(), capture_output=True, creationflags=flags)
+    return done.returncode == 0 and surface.is_file()
+
+
+def _surface_at_once(segments: Any, segment_id: str) -> Any:
+    """Slicer's own way, in a segmentation of its own with the same settings."""
     alone = slicer.vtkSegmentation()
     alone.SetSourceRepresentationName(segments.GetSourceRepresentationName())
     alone.CopyConversionParameters(segments)
