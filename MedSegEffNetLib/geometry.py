@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -201,3 +202,17 @@ def store(path: Path, array: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic.replacing(path) as temporary:
         np.save(temporary, array)
+
+
+def same_place(
+    shape: Sequence[int], affine: np.ndarray, other_shape: Sequence[int], other_affine: np.ndarray, tolerance: float
+) -> bool:
+    """Whether two grids have as many voxels at the same places.
+
+    Each of the eight corner voxels may lie ``tolerance`` times the smallest spacing of the first grid off.
+    """
+    if tuple(shape) != tuple(other_shape):
+        return False
+    corners = np.array([(*corner, 1) for corner in itertools.product(*((0, length - 1) for length in shape))]).T
+    distances = np.linalg.norm(((affine - other_affine) @ corners)[:3], axis=0)
+    return bool(distances.max() <= tolerance * np.linalg.norm(affine[:3, :3], axis=0).min())

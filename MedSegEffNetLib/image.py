@@ -7,7 +7,6 @@ NRRD, MetaImage) are turned on the way in and out.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from MedSegEffNetLib import formats
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.geometry import same_place
 
 if TYPE_CHECKING:
     from MedSegEffNetLib.task import Label
@@ -171,11 +171,7 @@ def same_grid(a: Image, b: Image, tolerance: float = 1e-3) -> bool:
     Each of the eight corner voxels may differ by ``tolerance`` times the smallest spacing of ``a``: affines that went
     through single precision or a few printed digits still count as the same.
     """
-    if a.shape != b.shape:
-        return False
-    corners = np.array([(*corner, 1) for corner in itertools.product(*((0, n - 1) for n in a.shape))]).T
-    distances = np.linalg.norm(((a.affine - b.affine) @ corners)[:3], axis=0)
-    return bool(distances.max() <= tolerance * min(a.spacing))
+    return same_place(a.shape, a.affine, b.shape, b.affine, tolerance)
 
 
 def resample(image: Image, like: Image, *, nearest: bool = False) -> Image:

@@ -19,6 +19,7 @@ ALLOWED = {
     "dataset.series_names",
     "errors",
     "formats",
+    "geometry",
     "image",
     "job",
     "models.bundle",

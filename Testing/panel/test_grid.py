@@ -37,8 +37,14 @@ def test_sizes_are_told_in_words(grid):
     assert grid().spacing == (1.0, 2.0, 3.0)
 
 
-def test_the_panel_and_the_library_agree_on_what_one_grid_is(slicer_app):
-    from MedSegEffNetLib.image import GRID_TOLERANCE
-    from MedSegEffNetPanel.grid import TOLERANCE
+@pytest.mark.parametrize(("shift", "same"), [(0.09, True), (0.11, False)])
+def test_the_panel_and_the_library_agree_on_what_one_grid_is(slicer_app, shift, same):
+    from MedSegEffNetLib.image import GRID_TOLERANCE, Image, same_grid
+    from MedSegEffNetPanel.grid import Grid
 
-    assert TOLERANCE == GRID_TOLERANCE
+    moved = np.eye(4)
+    moved[0, 3] = shift
+    images = [Image(np.zeros((4, 5, 6), np.uint8), affine) for affine in (np.eye(4), moved)]
+    assert same_grid(*images, GRID_TOLERANCE) is same
+    grids = [Grid(image.shape, image.affine) for image in images]
+    assert grids[0].same(grids[1]) is same

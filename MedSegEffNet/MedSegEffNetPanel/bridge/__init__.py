@@ -11,7 +11,7 @@ from MedSegEffNetPanel.bridge.overlays import overlay, remove_overlay
 from MedSegEffNetPanel.bridge.segment_sequences import put_segment_sequence
 from MedSegEffNetPanel.bridge.segments import put_segments
 from MedSegEffNetPanel.bridge.sequences import sequence_item, sequence_length, sequence_of, shown_item
-from MedSegEffNetPanel.bridge.slices import jump_to, reference_of, show_volume, shown_background
+from MedSegEffNetPanel.bridge.slices import jump_to, reference_of, show_volume
 from MedSegEffNetPanel.bridge.surfaces import show_3d, show_contours, shows_3d, shows_contours
 from MedSegEffNetPanel.bridge.volumes import OVERLAY, candidates, components, export_volume, facts, load_volume
 
@@ -41,7 +41,6 @@ __all__ = [
     "show_3d",
     "show_contours",
     "show_volume",
-    "shown_background",
     "shown_item",
     "shows_3d",
     "shows_contours",

@@ -24,12 +24,6 @@ def show_volume(node: Any) -> None:
     slicer.util.setSliceViewerLayers(background=node, fit=True)
 
 
-def shown_background() -> Any:
-    """The volume node in the background of the slice views (of the first that has one); None: there is none."""
-    volumes = (slicer.mrmlScene.GetNodeByID(view.GetBackgroundVolumeID() or "") for view in slice_views())
-    return next((volume for volume in volumes if volume is not None), None)
-
-
 def reference_of(segmentation: Any) -> Any:
     """The volume node whose voxels the segmentation lies on; None: it has none, or that is gone."""
     return segmentation.GetNodeReference(segmentation.GetReferenceImageGeometryReferenceRole())
