@@ -7,6 +7,7 @@ is the one that Slicer would make. Needs NumPy and VTK alone.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk
@@ -20,7 +21,7 @@ from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter
 def main(mask_file: str, surface_file: str) -> None:
     """Read ``mask`` (K, J, I) of 0 and 1 without a rim, ``first`` (i, j, k) and ``place`` (4, 4), write the surface."""
     given = np.load(mask_file)
-    steps = [_edges(np.pad(given["mask"], 1), given["first"] - 1)]
+    steps: list[Any] = [_edges(np.pad(given["mask"], 1), given["first"] - 1)]
     if given["decimation"] > 0:
         steps.append(vtkDecimatePro())
         steps[-1].SetFeatureAngle(60)
