@@ -36,11 +36,20 @@ class Selection:
         whole = tuple(int(length) for length in (mask.shape if shape is None else shape))
         outer = whole_box(whole) if box is None else box
         inner = bounding_box(mask)
+        if not mask[inner].size:
+            return cls.nothing(whole)
         placed = tuple(
             slice(part.start + cut.start, part.start + cut.stop) for part, cut in zip(outer, inner, strict=True)
         )
         bits = np.asarray(mask[inner]).astype(bool, copy=False)
         return cls((whole[0], whole[1], whole[2]), (placed[0], placed[1], placed[2]), bits)
+
+    @classmethod
+    def nothing(cls, shape: Sequence[int]) -> Selection:
+        """No voxel of a volume of ``shape``."""
+        none = slice(0, 0)
+        x, y, z = (int(length) for length in shape)
+        return cls((x, y, z), (none, none, none), np.zeros((0, 0, 0), dtype=bool))
 
     @classmethod
     def of_label(cls, labels: np.ndarray, value: int) -> Selection:
@@ -81,6 +90,11 @@ class Selection:
         parts = [slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in pairs]
         box = (parts[0], parts[1], parts[2])
         return Selection(self.shape, box, self.within(box) | other.within(box))
+
+    def without(self, other: Selection) -> Selection:
+        """What is in this selection of a volume and not in the other."""
+        both = self.united(other)
+        return Selection.of(self.within(both.box) & ~other.within(both.box), both.box, both.shape)
 
     def within(self, box: Box) -> np.ndarray:
         """The mask in a ``box`` that holds the selection's own."""

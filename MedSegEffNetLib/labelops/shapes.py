@@ -62,7 +62,7 @@ def island_at(selection: Selection, voxel: Sequence[int], axis: int | None = Non
     seed = [int(place) - part.start for place, part in zip(voxel, selection.box, strict=True)]
     outside = any(place < 0 or place >= length for place, length in zip(seed, selection.mask.shape, strict=True))
     if outside or not selection.mask[tuple(seed)]:
-        return Selection.of(np.zeros((0, 0, 0), dtype=bool), (slice(0, 0),) * 3, selection.shape)
+        return Selection.nothing(selection.shape)
     cut = [slice(None)] * 3
     if axis is not None:
         cut[axis] = slice(seed[axis], seed[axis] + 1)

@@ -46,6 +46,14 @@ def test_two_selections_are_united():
     assert (Selection.of(masks[1]).united(empty).whole() == masks[1]).all()
 
 
+def test_one_selection_is_taken_from_another():
+    masks = np.zeros((2, 5, 5, 5), dtype=bool)
+    masks[0, 1:4, 1:4, 2] = masks[1, 3:, 3:] = True
+    rest = Selection.of(masks[0]).without(Selection.of(masks[1]))
+    assert (rest.whole() == (masks[0] & ~masks[1])).all()
+    assert Selection.of(masks[0]).without(Selection.nothing((5, 5, 5))).voxels == 9
+
+
 def test_a_mask_that_does_not_fit_its_box_is_refused():
     with pytest.raises(ValueError, match="shape"):
         Selection((4, 4, 4), (slice(0, 2), slice(0, 2), slice(0, 2)), np.zeros((1, 2, 2), dtype=bool))

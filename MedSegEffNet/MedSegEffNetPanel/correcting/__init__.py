@@ -1,0 +1,1 @@
+"""What the section Correct is made of."""
