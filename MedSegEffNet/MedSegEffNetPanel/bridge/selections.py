@@ -34,11 +34,20 @@ def selection_of(segmentation: Any, segment_id: str, volume: Any) -> Selection:
         The segment lies on other voxels than the volume.
     """
     shape = shape_of(volume)
-    mask = mask_of(segmentation.GetSegmentation().GetSegment(segment_id))
-    if mask is None:
+    placed = placed_mask(segmentation.GetSegmentation().GetSegment(segment_id), segmentation, volume)
+    if placed is None:
         return Selection.nothing(shape)
-    box = _box(mask, segmentation, volume)
-    return Selection.of(mask.layer == mask.value, box, shape)
+    layer, value, box = placed
+    return Selection.of(layer == value, box, shape)
+
+
+def placed_mask(segment: Any, segmentation: Any, volume: Any) -> tuple[np.ndarray, int, Box] | None:
+    """A segment's layer (a view), the value that it has there, and the layer's box in the array (K, J, I) of ``volume``.
+
+    None without voxels; errors as in :func:`selection_of`.
+    """
+    mask = mask_of(segment)
+    return None if mask is None else (mask.layer, mask.value, _box(mask, segmentation, volume))
 
 
 def _box(mask: Mask, segmentation: Any, volume: Any) -> Box:
