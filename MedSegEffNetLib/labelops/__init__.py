@@ -6,7 +6,7 @@ an operation costs follows the box, not the volume. NumPy and SimpleITK only, so
 
 from MedSegEffNetLib.labelops.changes import Change, add, counts, remove, replace
 from MedSegEffNetLib.labelops.interpolation import interpolate
-from MedSegEffNetLib.labelops.selection import Box, Selection
+from MedSegEffNetLib.labelops.selection import Box, Selection, whole_box
 from MedSegEffNetLib.labelops.shapes import fill_holes, grow, island_at, shrink, smooth
 from MedSegEffNetLib.labelops.wand import magic_wand, within_range
 
@@ -25,5 +25,6 @@ __all__ = [
     "replace",
     "shrink",
     "smooth",
+    "whole_box",
     "within_range",
 ]
