@@ -13,7 +13,16 @@ from MedSegEffNetPanel.bridge.segments import put_segments
 from MedSegEffNetPanel.bridge.sequences import sequence_item, sequence_length, sequence_of, shown_item
 from MedSegEffNetPanel.bridge.slices import jump_to, reference_of, show_volume
 from MedSegEffNetPanel.bridge.surfaces import show_3d, show_contours, shows_3d, shows_contours
-from MedSegEffNetPanel.bridge.volumes import OVERLAY, candidates, components, export_volume, facts, load_volume
+from MedSegEffNetPanel.bridge.volumes import (
+    OVERLAY,
+    candidates,
+    components,
+    export_volume,
+    facts,
+    grid,
+    load_volume,
+    volume_of,
+)
 
 __all__ = [
     "LOCKED",
@@ -24,6 +33,7 @@ __all__ = [
     "components",
     "export_volume",
     "facts",
+    "grid",
     "is_locked",
     "jump_to",
     "load_label_map",
@@ -44,4 +54,5 @@ __all__ = [
     "shown_item",
     "shows_3d",
     "shows_contours",
+    "volume_of",
 ]

@@ -49,9 +49,14 @@ def _read(path: Path) -> LabelMap:
             _("{file} holds no label map").format(file=path.name),
             expected=_("one volume of whole numbers from 0 to 255"),
         )
+    return label_map_of(array, Grid(image.shape, image.affine))
+
+
+def label_map_of(array: np.ndarray, grid: Grid) -> LabelMap:
+    """The label map of an array (K, J, I) of whole numbers from 0 to 255 on ``grid``."""
     box = _box(array)
     k, j, i = (side.start for side in box)
-    return LabelMap(np.ascontiguousarray(array[box], dtype=np.uint8), (i, j, k), Grid(image.shape, image.affine))
+    return LabelMap(np.ascontiguousarray(array[box], dtype=np.uint8), (i, j, k), grid)
 
 
 def _box(array: np.ndarray) -> tuple[slice, slice, slice]:

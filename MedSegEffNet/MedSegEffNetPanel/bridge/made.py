@@ -35,6 +35,12 @@ def _tag(segment: Any, name: str) -> str:
     return str(value) if segment.GetTag(name, value) else ""
 
 
+def forget_made(segmentation: Any) -> None:
+    """Let no segment count as a model's: a person has made or accepted them."""
+    for _id, segment in segments_of(segmentation):
+        segment.RemoveTag(MADE)
+
+
 def fingerprint(layer: np.ndarray, value: int, first: tuple[int, int, int]) -> Generator[None, None, str]:
     """A text for the voxels of (K, J, I) with a value: the indices of their box, and a checksum of what is in it.
 

@@ -226,8 +226,13 @@ def load_volume(path: Path) -> Generator[None, None, Any]:
     image = yield from steps.in_thread(images.read, path)
     if image.array.ndim != 3:
         raise InputError(_("{file} is a color image").format(file=path.name), expected=_("one number a voxel"))
+    return (yield from volume_of(image, path.name.partition(".")[0]))
+
+
+def volume_of(image: images.Image, name: str) -> Generator[None, None, Any]:
+    """A gray image (X, Y, Z) as a new scalar volume node called ``name``, in short steps."""
     data = yield from new_image(image.array.T)
-    return new_volume(path.name.partition(".")[0], data, image.affine)
+    return new_volume(name, data, image.affine)
 
 
 def _written(node: Any, image: Any, path: Path, array: np.ndarray, target: Grid) -> Generator[None, None, None]:

@@ -116,9 +116,9 @@ class Sandbox:
         """Fill the slices across ``axis`` between those that are drawn."""
         self.shape(partial(interpolate, axis=axis))
 
-    def shape(self, change: Shaping) -> None:
-        """Change the selection by a function that works in a thread; one step of the undo."""
-        self._start(self._shape(SELECTION, change))
+    def shape(self, change: Shaping, *, remember: bool = True) -> None:
+        """Change the selection by a function that works in a thread; one step of the undo where ``remember``."""
+        self._start(self._shape(SELECTION, change, remember))
 
     def _start(self, work: Work) -> None:
         if self.busy:
@@ -129,9 +129,10 @@ class Sandbox:
     def _failed(self, error: Exception) -> None:
         self.changed.emit(str(error))
 
-    def _shape(self, source: str, change: Shaping) -> Work:
+    def _shape(self, source: str, change: Shaping, remember: bool = True) -> Work:
         shaped = yield from steps.in_thread(change, self._selected(source))
-        self._editor.saveStateForUndo()
+        if remember:
+            self._editor.saveStateForUndo()
         yield from put_selection(self._editor, SELECTION, shaped, REPLACE, overwrite=False)
 
     def _give(self, label: str, mode: str) -> Work:

@@ -1,0 +1,216 @@
+"""A case of a data set, open in the scene: its images, its labels as segments, its journal, its lock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from MedSegEffNetLib.dataset import labels as versions
+from MedSegEffNetLib.dataset import locks
+from MedSegEffNetLib.dataset.journal import Journal, Start, recover
+from MedSegEffNetLib.dataset.records import CaseRecord
+from MedSegEffNetLib.dataset.store import Dataset
+from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.task import reference_channel
+from MedSegEffNetPanel import bridge, steps
+from MedSegEffNetPanel.bridge.label_maps import label_map_of
+from MedSegEffNetPanel.bridge.made import forget_made
+from MedSegEffNetPanel.bridge.masks import segments_of
+from MedSegEffNetPanel.correcting.edits import Edits
+from MedSegEffNetPanel.signals import Signal
+
+JOURNAL = "journal"
+_LONGEST_PAUSE = 60.0  # s without an edit that still count as work on the case
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A case's files, read: ``label`` is (K, J, I) uint8, with the edits of a journal done again (``recovered``)."""
+
+    record: CaseRecord
+    images: Mapping[str, Image]
+    label: np.ndarray
+    recovered: bool
+    aside: str
+
+
+def read_case(dataset: Dataset, case_id: str) -> Loaded:
+    """Read a case and what its journal kept of a session that ended without saving. Touches no node: runs in a thread.
+
+    A journal that starts from another label than the case's current one is put aside as ``journal-<time>``, never
+    deleted; ``aside`` is its name then.
+    """
+    record = dataset.read(case_id)
+    images, saved = dataset.load_images(record), dataset.load_label(record)
+    shape = next(iter(images.values())).shape[::-1]
+    label = np.zeros(shape, dtype=np.uint8) if saved is None else np.ascontiguousarray(saved.array.T, dtype=np.uint8)
+    path = dataset.case_folder(case_id) / JOURNAL
+    found = recover(path)
+    if found is None:
+        return Loaded(record, images, label, False, "")
+    if found.start != Start(base_of(record), label.shape):
+        aside = path.with_name(f"{JOURNAL}-{time.strftime('%Y%m%d-%H%M%S')}")
+        path.replace(aside)
+        return Loaded(record, images, label, False, aside.name)
+    found.replay(label)
+    return Loaded(record, images, label, True, "")
+
+
+def base_of(record: CaseRecord) -> str:
+    """What a journal calls the case's current label."""
+    return record.label.sha256 if record.label else ""
+
+
+class CaseSession:
+    """An open case. :func:`open_case` makes it; it is closed by :meth:`close`, with or without saving before.
+
+    Attributes
+    ----------
+    record : the case as it was when it was opened or saved last. volumes : nodes by channel. segmentation : its node.
+    edits : what is edited. unsaved : whether there are edits that no saved label has.
+    changed : emitted when edits were found or recorded, with a sentence where the journal cannot be written.
+    """
+
+    def __init__(self, dataset: Dataset, author: str, lock: locks.Lock, loaded: Loaded) -> None:
+        self.dataset, self.author, self.record = dataset, author, loaded.record
+        self.changed = Signal()
+        self.unsaved = loaded.recovered
+        self.recovered, self.aside = loaded.recovered, loaded.aside
+        self.volumes: dict[str, Any] = {}
+        self.segmentation: Any = None
+        self._lock, self._loaded = lock, loaded
+        self._minutes, self._last = 0.0, time.monotonic()
+        self._journal = Journal(self._journal_path, Start(base_of(loaded.record), loaded.label.shape))
+        if loaded.recovered:  # a second crash must not lose what the first one left
+            self._journal.append(_whole(loaded.label), loaded.label)
+        self._refreshing = qt.QTimer()
+        self._refreshing.setInterval(int(1000 * locks.REFRESH_EVERY))
+        self._refreshing.connect("timeout()", self._refresh)
+        self._refreshing.start()
+
+    @property
+    def _journal_path(self) -> Path:
+        return self.dataset.case_folder(self.record.id) / JOURNAL
+
+    @property
+    def reference(self) -> Any:
+        """The volume node on whose voxels the labels lie."""
+        return self.volumes[reference_channel(self.dataset.task.channels, self.volumes)]
+
+    @property
+    def values(self) -> dict[str, int]:
+        """Label value by segment id, of the segments that are called like a label of the task."""
+        named = {label.name: label.value for label in self.dataset.task.labels}
+        found = ((segment_id, segment.GetName()) for segment_id, segment in segments_of(self.segmentation))
+        return {segment_id: named[name] for segment_id, name in found if name in named}
+
+    def put_in_scene(self) -> Generator[None, None, None]:
+        """Make the nodes, in short steps."""
+        labels = self.dataset.task.labels
+        for name, image in self._loaded.images.items():
+            self.volumes[name] = yield from bridge.volume_of(image, f"{self.record.id} {name}")
+        label_map = label_map_of(self._loaded.label, bridge.grid(self.reference))
+        self.segmentation, _told = yield from bridge.put_segments(None, label_map, self.reference, labels)
+        self.segmentation.SetName(_("{case} labels").format(case=self.record.id))
+        if self.record.label is None or self.record.label.origin != "model" or self.recovered:
+            forget_made(self.segmentation)
+        self.edits = Edits(self.segmentation, self.reference, self.values, self._loaded.label, self._journal.append)
+        self.edits.changed.connect(self._on_edited)
+        self.edits.recorded.connect(self.changed.emit)
+
+    def save(self, comment: str = "") -> Generator[None, None, CaseRecord]:
+        """Save the labels as the case's newest version; what was journalled before is in it.
+
+        Raises
+        ------
+        InputError, MedSegEffNetError
+            It could not be written: the edits stay in the scene and in the journal.
+        """
+        labels = yield from self.edits.settle()
+        self.record = yield from steps.in_thread(self._save, labels.copy(), comment)
+        if not self.edits.pending:
+            self.unsaved = False
+        self.changed.emit("")
+        return self.record
+
+    def _save(self, labels: np.ndarray, comment: str) -> CaseRecord:
+        image = next(iter(self._loaded.images.values()))
+        record, model = self.record, self.record.label.model if self.record.label else ""
+        saved = versions.save_label(
+            self.dataset, record.id, Image(labels.T, image.affine, (), image.spacing_known),
+            author=self.author, origin="corrected" if model else "manual", base=record.current,
+            model=model, comment=comment, minutes=round(self._minutes, 2),
+        )  # fmt: skip
+        journal = Journal(self._journal_path, Start(base_of(saved), labels.shape))
+        self._journal.close()
+        self._journal, self._minutes = journal, 0.0
+        return saved
+
+    def close(self) -> None:
+        """Take the nodes out of the scene and give the case back. Unsaved edits stay in the journal for the next time."""
+        self._refreshing.stop()
+        if self.segmentation is not None:
+            self.edits.close()
+        for node in (self.segmentation, *self.volumes.values()):
+            if node is not None and node.GetScene() is slicer.mrmlScene:
+                slicer.mrmlScene.RemoveNode(node)
+        if self.unsaved:
+            self._journal.close()
+        else:
+            self._journal.discard()
+        self._lock.release()
+
+    def discard(self) -> None:
+        """Forget the edits that are not saved; :meth:`close` then leaves no journal."""
+        self.unsaved = False
+
+    def _on_edited(self) -> None:
+        now = time.monotonic()
+        self._minutes += min(now - self._last, _LONGEST_PAUSE) / 60
+        self._last = now
+        self.unsaved = True
+
+    def _refresh(self) -> None:
+        steps.run(steps.in_thread(self._lock.refresh), done=lambda nothing: None, failed=self._on_lost)
+
+    def _on_lost(self, error: Exception) -> None:
+        self.changed.emit(str(error))
+
+
+def open_case(
+    dataset: Dataset, case_id: str, author: str, loaded: Loaded | None = None
+) -> Generator[None, None, CaseSession]:
+    """Open a case: ``loaded`` is what :func:`read_case` gave, if it was read ahead and is still what the case holds.
+
+    Raises
+    ------
+    InputError
+        Somebody else has it open (the message names who), or a file is missing or was changed.
+    """
+    lock = yield from steps.in_thread(dataset.open_case, case_id, author)
+    session = None
+    try:
+        if loaded is None or loaded.recovered or loaded.record != dataset.read(case_id):
+            loaded = yield from steps.in_thread(read_case, dataset, case_id)
+        session = CaseSession(dataset, author, lock, loaded)
+        yield from session.put_in_scene()
+    except BaseException:
+        if session is not None:
+            session.close()
+        else:
+            lock.release()
+        raise
+    return session
+
+
+def _whole(array: np.ndarray) -> tuple[slice, slice, slice]:
+    k, j, i = (slice(0, length) for length in array.shape)
+    return k, j, i
