@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MedSegEffNetLib.dataset import labels as versions
-from MedSegEffNetLib.dataset import locks
 from MedSegEffNetLib.dataset.journal import Journal, Start, recover
+from MedSegEffNetLib.dataset.labels import save_label
+from MedSegEffNetLib.dataset.locks import REFRESH_EVERY, Lock
 from MedSegEffNetLib.dataset.records import CaseRecord
 from MedSegEffNetLib.dataset.store import Dataset
 from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.labelops import Box, whole_box
 from MedSegEffNetLib.task import reference_channel
 from MedSegEffNetPanel import bridge, steps
 from MedSegEffNetPanel.bridge.label_maps import label_map_of
@@ -79,7 +81,7 @@ class CaseSession:
     changed : emitted when edits were found or recorded, with a sentence where the journal cannot be written.
     """
 
-    def __init__(self, dataset: Dataset, author: str, lock: locks.Lock, loaded: Loaded) -> None:
+    def __init__(self, dataset: Dataset, author: str, lock: Lock, loaded: Loaded) -> None:
         self.dataset, self.author, self.record = dataset, author, loaded.record
         self.changed = Signal()
         self.unsaved = loaded.recovered
@@ -88,11 +90,12 @@ class CaseSession:
         self.segmentation: Any = None
         self._lock, self._loaded = lock, loaded
         self._minutes, self._last = 0.0, time.monotonic()
+        self._writing = threading.Lock()  # of the journal; only threads of work wait for it
         self._journal = Journal(self._journal_path, Start(base_of(loaded.record), loaded.label.shape))
         if loaded.recovered:  # a second crash must not lose what the first one left
-            self._journal.append(_whole(loaded.label), loaded.label)
+            self._journal.append(whole_box(loaded.label.shape), loaded.label)
         self._refreshing = qt.QTimer()
-        self._refreshing.setInterval(int(1000 * locks.REFRESH_EVERY))
+        self._refreshing.setInterval(int(1000 * REFRESH_EVERY))
         self._refreshing.connect("timeout()", self._refresh)
         self._refreshing.start()
 
@@ -122,7 +125,7 @@ class CaseSession:
         self.segmentation.SetName(_("{case} labels").format(case=self.record.id))
         if self.record.label is None or self.record.label.origin != "model" or self.recovered:
             forget_made(self.segmentation)
-        self.edits = Edits(self.segmentation, self.reference, self.values, self._loaded.label, self._journal.append)
+        self.edits = Edits(self.segmentation, self.reference, self.values, self._loaded.label, self._write)
         self.edits.changed.connect(self._on_edited)
         self.edits.recorded.connect(self.changed.emit)
 
@@ -144,15 +147,22 @@ class CaseSession:
     def _save(self, labels: np.ndarray, comment: str) -> CaseRecord:
         image = next(iter(self._loaded.images.values()))
         record, model = self.record, self.record.label.model if self.record.label else ""
-        saved = versions.save_label(
+        saved = save_label(
             self.dataset, record.id, Image(labels.T, image.affine, (), image.spacing_known),
             author=self.author, origin="corrected" if model else "manual", base=record.current,
             model=model, comment=comment, minutes=round(self._minutes, 2),
         )  # fmt: skip
-        journal = Journal(self._journal_path, Start(base_of(saved), labels.shape))
-        self._journal.close()
-        self._journal, self._minutes = journal, 0.0
+        with self._writing:
+            self._journal.close()
+            self._journal = Journal(self._journal_path, Start(base_of(saved), labels.shape))
+            if not np.array_equal(self.edits.labels, labels):  # edited while it was saved
+                self._journal.append(whole_box(labels.shape), self.edits.labels)
+        self._minutes = 0.0
         return saved
+
+    def _write(self, box: Box, voxels: np.ndarray) -> None:
+        with self._writing:
+            self._journal.append(box, voxels)
 
     def close(self) -> None:
         """Take the nodes out of the scene and give the case back. Unsaved edits stay in the journal for the next time."""
@@ -209,8 +219,3 @@ def open_case(
             lock.release()
         raise
     return session
-
-
-def _whole(array: np.ndarray) -> tuple[slice, slice, slice]:
-    k, j, i = (slice(0, length) for length in array.shape)
-    return k, j, i
