@@ -10,6 +10,7 @@ import ctk
 import qt
 
 from MedSegEffNetPanel import steps
+from MedSegEffNetPanel.curation import Curation
 from MedSegEffNetPanel.environment import Environment
 from MedSegEffNetPanel.jobs import JobQueue
 from MedSegEffNetPanel.parameters import Parameters
@@ -26,7 +27,7 @@ class Panel:
     ----------
     settings : the machine's settings. parameters : the scene's (the module's parameter node).
     environment : the Python that jobs run with. jobs : the queue of background processes.
-    models_changed : emitted when models were installed or removed.
+    curation : the curated data set that is open. models_changed : emitted when models were installed or removed.
     """
 
     def __init__(self, layout: qt.QLayout, resources: Path) -> None:
@@ -35,6 +36,7 @@ class Panel:
         self.parameters = Parameters()
         self.environment = Environment(self.settings)
         self.jobs = JobQueue(self.environment.interpreter)
+        self.curation = Curation(self.settings)
         self.models_changed = Signal()
         self._tidying = steps.run(tidy(runs_folder()), done=lambda nothing: None, failed=_raise)
         self.sections: list[Section] = []
