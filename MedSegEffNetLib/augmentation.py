@@ -73,10 +73,11 @@ def augment(
     """
     grid = _grid(images, settings, size, generator)
     images = _sample(images, grid, "bilinear", "border")
-    unknown = bool((targets < 0).any())
-    targets = _sample(targets, grid, "nearest" if unknown else "bilinear", "zeros")
-    known = (targets > 0.5).to(images.dtype)
-    return _change_intensities(images, settings, generator), torch.where(targets < -0.5, -1.0, known)
+    if (targets < 0).any():  # a mean of 1 and "not known" would be 0
+        targets = _sample(targets, grid, "nearest", "zeros")
+    else:
+        targets = (_sample(targets, grid, "bilinear", "zeros") > 0.5).to(images.dtype)
+    return _change_intensities(images, settings, generator), targets
 
 
 def cut(images: Tensor, targets: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -137,7 +138,8 @@ def _change_intensities(images: Tensor, settings: Augmentation, generator: torch
         coarse = _uniform(count * 4 ** len(space), settings.bias_field, generator).view(count, 1, *(4 for _ in space))
         smooth = "bicubic" if len(space) == 2 else "trilinear"
         field = functional.interpolate(coarse, lengths, mode=smooth, align_corners=False)
-        images = images * (1 + field.to(images))
+        darkest = images.amin(space, keepdim=True)  # black, which a field leaves black
+        images = (images - darkest) * (1 + field.to(images)) + darkest
     if settings.noise:
         level = per_channel(settings.noise).abs()
         images = images + torch.randn(images.shape, generator=generator).to(images) * level

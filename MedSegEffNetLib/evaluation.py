@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,16 +24,20 @@ from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.card import excerpt
 from MedSegEffNetLib.task import SegmentationTask, get_task
 
+SYNTHETIC = "SYNTHETIC.txt"
+
 
 def cases_of(bundle: Bundle, data: Path, split: str) -> list[Case]:
     """The cases of ``split`` (or ``all``) in ``data``, for :func:`evaluate`.
+
+    A file :data:`SYNTHETIC` in ``data`` or in a case's own folder says that a program made all cases, or that one.
 
     Raises
     ------
     InputError
         The folder cannot be read, or it has no such split; the message lists those there are.
     """
-    cases = read_folder(data, _task(bundle))
+    cases = [replace(case, synthetic=case.synthetic or _marked(case, data)) for case in read_folder(data, _task(bundle))]
     chosen = [case for case in cases if split in (case.split, "all")]
     if not chosen:
         counts = {name: sum(case.split == name for case in cases) for name in sorted({case.split for case in cases})}
@@ -55,7 +60,9 @@ def evaluate(
 ) -> metrics.Summary:
     """Segment every case and write ``summary.json``, ``per_case.csv`` and ``report.html`` to ``output``.
 
-    Returns ``{region: {metric: {mean, std, median, n}}}`` (see :func:`MedSegEffNetLib.metrics.summarize`).
+    Also written are ``evaluation.json`` and ``pictures/``, from which the page can be made again. Returns the summary
+    ``{region: {metric: {mean, std, median, n}}}`` (see :func:`MedSegEffNetLib.metrics.summarize`) of the real cases, or
+    of all where none is real.
 
     Parameters
     ----------
@@ -72,27 +79,29 @@ def evaluate(
     started = time.perf_counter()
     measured = _measure(bundle, cases, options, job)
     seconds = time.perf_counter() - started
-    summary = metrics.summarize(measured.rows)
-    report.write_per_case_csv(output / "per_case.csv", measured.rows)
-    report.write_evaluation_report(
-        output / "report.html",
+    found = report.Evaluation(
         title=title or f"{bundle.name} {bundle.version}",
-        summary=summary,
         rows=measured.rows,
-        labels=bundle.labels,
-        examples=_examples(cases, measured.rows, bundle, options),
+        task_id=bundle.task_id,
+        labels={label.name: label.color for label in bundle.labels},
+        examples=tuple(
+            report.draw_example(example, bundle.labels) for example in _examples(cases, measured.rows, bundle, options)
+        ),
         confusion=measured.confusion,
         card=excerpt(bundle.card),
         warnings=measured.warnings,
         facts={
             "model": f"{bundle.name} {bundle.version}",
             "task": bundle.task_id,
+            **({"ensemble": options.ensemble} if options.ensemble else {}),
             "seconds a case (reading, segmenting, measuring)": round(seconds / len(cases), 2),
             **(provenance or {}),
         },
     )
-    report.write_summary(output / "summary.json", summary)
-    return summary
+    (output / report.ENSEMBLES).unlink(missing_ok=True)  # of an earlier evaluation
+    report.write_evaluation(output, found)
+    report.write_evaluation_page(output / report.PAGE, found)
+    return found.summary
 
 
 def evaluate_each(
@@ -116,14 +125,25 @@ def evaluate_each(
                 kept += _rows(case, task, true, result.label_map)
     job.progress("Comparing ensembles", len(cases), len(cases))
     named = [{"ensemble": name, **row} for name, kept in rows.items() for row in kept]
-    report.write_per_case_csv(output / "ensembles.csv", named)
-    with atomic.replacing(output / "ensembles.md") as temporary:
-        temporary.write_text(ensemble_table(rows), encoding="utf-8")
+    report.write_rows(output / report.ENSEMBLES, named)
+    atomic.write_text(output / "ensembles.md", ensemble_table(rows))
     return rows
 
 
 def ensemble_table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Dice of each ensemble as a Markdown table: mean / SD / median of each region, and the tumors missed (Dice 0)."""
+    """Dice of each ensemble as Markdown: mean / SD / median of each region, and the tumors missed (Dice 0).
+
+    Synthetic cases have a table of their own.
+    """
+    tables = []
+    for place, heading in enumerate(("", "Synthetic cases:\n\n")):
+        kept = {name: report.split_kinds(found)[place] for name, found in rows.items()}
+        if any(kept.values()):
+            tables.append(heading + _ensemble_table(kept))
+    return "\n".join(tables)
+
+
+def _ensemble_table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     regions = list(dict.fromkeys(row["region"] for kept in rows.values() for row in kept))
     lines = ["| network | " + " | ".join(regions) + " | cases |", "|---" * (len(regions) + 2) + "|"]
     for name, kept in rows.items():
@@ -131,7 +151,7 @@ def ensemble_table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         cells = []
         for region in regions if kept else ():
             dice = summary[region]["dice"]
-            missed = sum(row["dice"] == 0 for row in kept if row["region"] == region)
+            missed = metrics.count_missed(row for row in kept if row["region"] == region)
             figures = " / ".join(terminal.number(dice[part]) for part in ("mean", "std", "median"))
             cells.append(figures + (f" ({missed} missed)" if missed else ""))
         if kept:
@@ -163,16 +183,23 @@ def _measure(bundle: Bundle, cases: Sequence[Case], options: Options, job: Job) 
     warnings: tuple[str, ...] = ()
     values = [label.value for label in bundle.labels]
     confusion = np.zeros((len(values) + 1, len(values) + 1), dtype=np.int64)
+    all_synthetic = all(case.synthetic for case in cases)
     for number, case in enumerate(cases):
         job.progress("Evaluating", number, len(cases))
         job.check_stop()
         _, true, predicted = _segment(case, bundle, options)
-        confusion += metrics.confusion_matrix(predicted.array, true.array, values)
+        if not case.regions and (all_synthetic or not case.synthetic):
+            confusion += metrics.confusion_matrix(predicted.array, true.array, values)
         rows += _rows(case, task, true, predicted)
         if not predicted.spacing_known:
             warnings = ("The images store no voxel size: HD95 is in units of voxels (1 mm is assumed).",)
     job.progress("Evaluating", len(cases), len(cases))
     return _Measured(rows, confusion, warnings)
+
+
+def _marked(case: Case, data: Path) -> bool:
+    folders = (data, data / case.id, data / case.split / case.id)
+    return any((folder / SYNTHETIC).is_file() for folder in folders)
 
 
 def _task(bundle: Bundle) -> SegmentationTask:
@@ -196,27 +223,55 @@ def _load(case: Case) -> tuple[dict[str, Image], Image]:
 
 
 def _rows(case: Case, task: SegmentationTask, true: Image, predicted: Image) -> list[dict[str, Any]]:
+    """A row a region; where the case does not tell the true extent, metrics and true volume are NaN."""
     true_masks = metrics.region_masks(true.array, task.regions)
     predicted_masks = metrics.region_masks(predicted.array, task.regions)
     rows = []
     for region in task.regions:
         masks = predicted_masks[region.name], true_masks[region.name]
-        figures = metrics.case_metrics(*masks, true.spacing, task.metrics)
-        rows.append({"case": case.id, "region": region.name, **figures})
+        known = not case.regions or region.name in case.regions
+        figures = metrics.case_metrics(*masks, true.spacing, task.metrics) if known else {}
+        voxels: list[float] = [int(np.count_nonzero(mask)) for mask in masks]
+        if not known:
+            voxels[1] = math.nan
+        ml = float(np.prod(true.spacing)) / 1000 if true.spacing_known else math.nan
+        rows.append(
+            {
+                "case": case.id,
+                "region": region.name,
+                "kind": report.SYNTHETIC if case.synthetic else "real",
+                **{name: figures.get(name, math.nan) for name in task.metrics},
+                "true_voxels": voxels[1],
+                "predicted_voxels": voxels[0],
+                "true_ml": voxels[1] * ml,
+                "predicted_ml": voxels[0] * ml,
+            }
+        )
     return rows
 
 
 def _examples(
     cases: Sequence[Case], rows: Sequence[Mapping[str, Any]], bundle: Bundle, options: Options
 ) -> list[report.Example]:
-    """The cases with the best, the median and the worst mean Dice; segmented again rather than all kept in memory."""
-    dice = {case.id: float(np.mean([row["dice"] for row in rows if row["case"] == case.id])) for case in cases}
-    ranked = sorted(cases, key=lambda case: dice[case.id], reverse=True)
+    """The cases with the best, the median and the worst mean Dice; segmented again rather than all kept in memory.
+
+    Real ones are taken where there are any.
+    """
+    task = _task(bundle)
+    known = {case.id: [row["dice"] for row in rows if row["case"] == case.id] for case in cases}
+    dice = {name: float(np.nanmean(values)) for name, values in known.items() if np.isfinite(values).any()}
+    measured = [case for case in cases if case.id in dice]
+    real = [case for case in measured if not case.synthetic]
+    ranked = sorted(real or measured, key=lambda case: dice[case.id], reverse=True)
+    if not ranked:
+        return []
     roles = {ranked[len(ranked) // 2].id: "Median", ranked[-1].id: "Worst", ranked[0].id: "Best"}
     examples = []
     for case in ranked:
         if case.id in roles:
             images, true, predicted = _segment(case, bundle, options)
             caption = f"{roles[case.id]}: {case.id}, Dice {dice[case.id]:.3f}"
-            examples.append(report.Example(caption, images, true, predicted))
+            examples.append(
+                report.Example(caption, images, true, predicted, task.shown_on, all_views=task.dimensions == 3)
+            )
     return examples

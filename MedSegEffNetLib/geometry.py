@@ -25,11 +25,13 @@ class Volume:
     array : ``(C, X, Y, Z)`` float32, one image a channel.
     affine : ``(4, 4)`` voxel index to mm, RAS+.
     label : ``(X, Y, Z)`` label map that geometric steps carry along (training), or None.
+    extremes : smallest and largest value of the whole images of which this is a part; None where it is no part.
     """
 
     array: np.ndarray
     affine: np.ndarray
     label: np.ndarray | None = None
+    extremes: tuple[float, float] | None = None
 
     @property
     def spacing(self) -> np.ndarray:

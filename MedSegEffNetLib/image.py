@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Affines that went through several programs differ in the last digits: a tenth of a voxel is no other grid.
 GRID_TOLERANCE = 0.1
-_READABLE = "an image: .nii, .nii.gz, .nrrd, .mha, .mhd, .npy, .png, .tif, .webp, a folder of slices or of DICOM files"
+_READABLE = "an image: .nii, .nii.gz, .nrrd, .mha, .mhd, .npy, .am, .png, .tif, .webp, a folder of slices or of DICOM files"
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,16 @@ class Image:
     affine : (4, 4) float64, voxel index to mm, RAS+.
     notes : sentences for the user about what the file left open.
     spacing_known : whether the file stores a voxel size; otherwise 1 mm is assumed.
+    orientation_known : whether the file stores how its axes lie in the patient; otherwise that is assumed, too.
+    flat : whether the file stores a picture of two axes, and the third is ours.
     """
 
     array: np.ndarray
     affine: np.ndarray
     notes: tuple[str, ...] = ()
     spacing_known: bool = True
+    orientation_known: bool = True
+    flat: bool = False
 
     def __post_init__(self) -> None:
         if self.array.ndim not in (3, 4) or self.array.size == 0:
@@ -74,6 +78,11 @@ class Image:
             return [self]
         return [self.with_array(self.array[..., channel]) for channel in range(self.n_channels)]
 
+    def gray(self) -> Image:
+        """The one channel of a grey picture that was saved in color; any other image as it is."""
+        first, *others = self.channels()
+        return first if len(others) == 2 and all(np.array_equal(first.array, part.array) for part in others) else self
+
     def with_array(self, array: np.ndarray) -> Image:
         """``array`` (X, Y, Z[, C]) on the grid of this image; ``ValueError`` if it has another shape."""
         if array.shape[:3] != self.shape:
@@ -101,13 +110,15 @@ def read(path: str | Path) -> Image:
 def read_label_map(path: str | Path, labels: Sequence[Label] = ()) -> Image:
     """The label map (X, Y, Z) of whole numbers in a file or folder (there: the slices called ``*_mask``, ``*_label``).
 
-    In a ``.seg.nrrd`` the segments get the values of the ``labels`` that have their names, if all have one, else the
-    stored values; where Slicer stored overlapping segments in several layers, later segments cover earlier ones. Equal
-    color channels count as one, whole floating-point numbers become integers. :class:`InputError` for anything else.
+    The segments of a ``.seg.nrrd`` and the materials of an ``.am`` get the values of the ``labels`` that have their
+    names, if all have one, else the stored values; where Slicer stored overlapping segments in several layers, later
+    segments cover earlier ones. Equal color channels count as one, whole floating-point numbers become integers.
+    :class:`InputError` for anything else.
     """
     path = Path(path)
-    if path.is_file() and path.name.lower().endswith(".seg.nrrd"):
-        image = _guarded(path, lambda: _as_image(formats.load("seg_nrrd").read(path, labels)))
+    named = formats.suffix_of(path, formats.NAMED_LABELS)
+    if path.is_file() and named:
+        image = _guarded(path, lambda: _as_image(formats.load(formats.NAMED_LABELS[named]).read_label_map(path, labels)))
     else:
         image = _read(path, labels=True)
     array = image.array
@@ -121,7 +132,7 @@ def read_label_map(path: str | Path, labels: Sequence[Label] = ()) -> Image:
 
 
 def write(path: str | Path, image: Image) -> None:
-    """Write ``image``; the suffix chooses the format (.nii .nii.gz .nrrd .mha .mhd .npy; .png .tif .webp for a slice).
+    """Write ``image``; the suffix chooses the format (.nii .nii.gz .nrrd .mha .mhd .npy .am; .png .tif .webp for a slice).
 
     The file appears whole or not at all. :class:`InputError` for a suffix that is not known or cannot hold the image,
     :class:`MedSegEffNetError` when the disk is full or may not be written.
@@ -147,7 +158,7 @@ def write(path: str | Path, image: Image) -> None:
 def write_label_map(path: str | Path, label_map: Image, labels: Sequence[Label]) -> None:
     """Write a label map (values 0..255) as uint8; ``.seg.nrrd`` also stores the labels' names, colors and terminology.
 
-    Every label becomes a segment, also one that no voxel has. ``ValueError`` if a voxel has none of the label values;
+    ``.am`` has names and colors. Every label becomes a segment, also one that no voxel has. ``ValueError`` if a voxel has none of the label values;
     other errors as in :func:`write`.
     """
     path = Path(path)
@@ -159,8 +170,9 @@ def write_label_map(path: str | Path, label_map: Image, labels: Sequence[Label])
     if unknown:
         raise ValueError(f"the label map has values that are no labels: {unknown}")
     label_map = label_map.with_array(array.astype(np.uint8, copy=False))
-    if path.name.lower().endswith(".seg.nrrd"):
-        formats.load("seg_nrrd").write(path, label_map, labels)
+    named = formats.suffix_of(path, formats.NAMED_LABELS)
+    if named:
+        formats.load(formats.NAMED_LABELS[named]).write_label_map(path, label_map, labels)
     else:
         write(path, label_map)
 
@@ -203,7 +215,7 @@ def resample(image: Image, like: Image, *, nearest: bool = False) -> Image:
     planes = [array] if array.ndim == 3 else [array[..., channel] for channel in range(array.shape[3])]
     done = [sitk.GetArrayFromImage(resampler.Execute(sitk.GetImageFromArray(plane.T))).T for plane in planes]
     result = done[0] if array.ndim == 3 else np.stack(done, axis=-1)
-    return Image(result.astype(kept, copy=False), like.affine, image.notes, image.spacing_known)
+    return replace(image, array=result.astype(kept, copy=False), affine=like.affine, flat=like.flat)
 
 
 def _read(path: Path, labels: bool) -> Image:

@@ -18,17 +18,21 @@ kind, with these fields (paths are in full, unknown numbers null):
     Of ``segment --batch``: ``case`` (its folder's name), ``index`` (from 0) of ``total``, ``state`` (first ``queued`` for
     all, then ``running`` and ``done`` or ``failed`` for each, or ``skipped``: done by an earlier start), ``message``,
     ``expected`` and ``hint`` (failed), ``output`` (the label map), and, done or skipped, the fields of ``finished``.
+``data``
+    Of a training: ``splits``, with ``cases`` and ``patients`` (counts) of each split by its name.
 ``epoch``
-    Of a training: ``epoch``, ``train_loss``, ``val_loss``, ``val_dice``, ``val_iou``, ``val_accuracy``, ``rate``,
-    ``seconds``, ``best`` (the monitored figure), ``best_epoch``.
+    Of a training: ``epoch``, ``train_loss``, ``train_dice``, ``train_iou``, ``train_accuracy``, ``val_loss``,
+    ``val_dice``, ``val_iou``, ``val_accuracy``, ``rate``, ``seconds``, ``best`` (the monitored figure), ``best_epoch``.
 ``checkpoint``
     ``path`` (in the folder), ``epoch``.
 ``finished``
     ``segment``: ``label_map``, ``report`` and ``uncertainty`` (a path or null), ``probabilities`` (path by region),
     ``volumes_ml`` (by label; null where no voxel size is known), ``warnings``, ``measured`` (``seconds``, ``peak_mb``,
-    ``device``, ``engine``, ``precision``, ``setup`` …). ``segment --batch``: ``output`` (folder), ``results`` (a CSV table
+    ``device``, ``engine``, ``precision``, ``setup`` …), ``quality`` (``flag``: ``ok`` or ``doubtful``; ``reasons``, which
+    are among the warnings, too; ``measures`` by name and region, from 0 to 1). ``segment --batch``: ``output`` (folder), ``results`` (a CSV table
     of the cases), ``total``, ``done``, ``skipped``, ``failed``.
-    ``train``: ``model`` (in the folder). ``evaluate``: ``output`` (folder), ``summary``.
+    ``train``: ``model`` (in the folder). ``evaluate``: ``output`` (folder), ``summary``. ``report``: ``output`` (file).
+    ``compare``: ``output`` (folder or null), ``rows`` (as in its ``comparison.csv``).
     ``doctor``: ``diagnosis``. ``models``: ``models``, or ``model``, ``folder`` and ``output`` where they apply.
     ``sample``: ``images`` (path by channel).
 ``stopped``
@@ -40,13 +44,10 @@ kind, with these fields (paths are in full, unknown numbers null):
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import math
 import os
 import platform
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -57,6 +58,7 @@ from typing import Any
 
 from MedSegEffNetLib import __version__, atomic
 from MedSegEffNetLib.errors import InputError, MedSegEffNetError, Stopped
+from MedSegEffNetLib.processes import has_ended, identity
 
 SCHEMA = 1
 REQUEST = "job.json"
@@ -248,12 +250,10 @@ def running_process(folder: Path) -> int | None:
     """
     try:
         lock = json.loads((folder / LOCK).read_text(encoding="utf-8"))
-        process, host, began = int(lock["process"]), str(lock["host"]), str(lock["process_began"])
+        process, ended = int(lock["process"]), has_ended(lock)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if host == platform.node() and _process_began(process) != began:
-        return None  # it has ended; another process may have its number now
-    return process
+    return None if ended else process  # another process may have the number of one that ended
 
 
 def _take_lock(folder: Path) -> None:
@@ -262,14 +262,8 @@ def _take_lock(folder: Path) -> None:
     if process is not None and process != os.getpid():
         raise _locked(folder, process)
     (folder / LOCK).unlink(missing_ok=True)
-    own = {
-        "process": os.getpid(),
-        "process_began": _process_began(os.getpid()),
-        "host": platform.node(),
-        "time": _now(),
-    }
     draft = folder / f".{LOCK}-{uuid.uuid4().hex[:12]}"
-    atomic.write_json(draft, own)
+    atomic.write_json(draft, {**identity(), "time": _now()})
     try:
         os.link(draft, folder / LOCK)
     except FileExistsError:
@@ -287,46 +281,6 @@ def _locked(folder: Path, process: int | None) -> InputError:
         hint=f"wait for it, stop it with a file {STOP} in the folder, or use another --run folder; "
         f"if it no longer runs, delete {LOCK}",
     )
-
-
-def _process_began(process: int) -> str | None:
-    """When a process of this host began, in the system's own words; None if there is no such process.
-
-    Empty where the system does not tell: then the number alone has to do.
-    """
-    if sys.platform == "win32":
-        return _process_began_on_windows(process)
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        return None if fields[0] == "Z" else fields[19]  # state and start time, proc(5)
-    except (OSError, IndexError):
-        pass
-    try:  # macOS
-        command = ["ps", "-o", "lstart=", "-p", str(process)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=5).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
-def _process_began_on_windows(process: int) -> str | None:
-    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
-    kernel.OpenProcess.restype = ctypes.c_void_p
-    handle = kernel.OpenProcess(0x1000, False, process)  # PROCESS_QUERY_LIMITED_INFORMATION
-    if not handle:
-        return "" if kernel.GetLastError() == 5 else None  # 5: access denied, so there is one
-    began, ended, in_kernel, in_user = (ctypes.c_ulonglong() for _ in range(4))
-    pointers = [ctypes.byref(moment) for moment in (began, ended, in_kernel, in_user)]
-    told = kernel.GetProcessTimes(ctypes.c_void_p(handle), *pointers)
-    kernel.CloseHandle(ctypes.c_void_p(handle))
-    if not told:
-        return ""
-    return None if ended.value else str(began.value)
 
 
 def _repair_last_line(path: Path) -> None:

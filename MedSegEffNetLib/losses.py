@@ -1,6 +1,7 @@
 """Losses on logits ``(N, R, …)`` against targets ``(N, R, …)`` of 0 and 1 (one region a channel).
 
-A target below 0 is not known (say, the core of a tumor of which only the whole was drawn): it counts for nothing.
+A target below 0 is not known (say, the core of a tumor of which only the whole was drawn): it counts for nothing. One
+between 0 and 0.5 is background with noise on it, which concerns the cross-entropy.
 
 With ``softmax`` outputs the loss functions get all logits, background first, and one-hot targets alike.
 """
@@ -21,11 +22,12 @@ def soft_dice(logits: Tensor, targets: Tensor, exclusive: bool = False) -> Tenso
     """1 − soft Dice, ``2·Σ(t·p) / (Σt² + Σp² + ε)`` over batch and space, averaged over regions.
 
     Milletari et al., V-Net, 3DV 2016, arXiv:1606.04797. Summing over the batch keeps slices without the region from
-    giving a Dice of 0 or 1 by a single pixel.
+    giving a Dice of 0 or 1 by a single pixel. Targets below 0.5 count as 0: noise on the background, summed over the
+    millions of voxels of a volume, would outweigh a tumor.
     """
     known = (targets >= 0).to(logits.dtype)
     probabilities = _probabilities(logits, exclusive) * known
-    targets = targets * known
+    targets = (targets > 0.5).to(logits.dtype)
     axes = (0, *range(2, logits.ndim))
     overlap = (targets * probabilities).sum(axes)
     total = targets.square().sum(axes) + probabilities.square().sum(axes)

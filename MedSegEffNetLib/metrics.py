@@ -11,12 +11,14 @@ sensitivity                 NaN         0             NaN           as computed
 precision                   NaN         NaN           0             as computed
 specificity                 as computed as computed   as computed   NaN
 accuracy                    as computed as computed   as computed   as computed
-hd95                        0           NaN           NaN           as computed
+hd95, assd                  NaN         NaN           NaN           as computed
 ==========================  ==========  ============  ============  ==============
 
-Dice and HD95 of two empty masks are those of the BraTS evaluation. BraTS counts 373.13 mm (the diagonal of its grid)
-as HD95 where only one mask is empty; that number means nothing on another grid, so here the distance is undefined:
-NaN, left out of mean, standard deviation and median, and not counted in their ``n``. Dice 0 marks such a case.
+Dice of two empty masks is that of the BraTS evaluation. As HD95 BraTS counts 0 mm where both masks are empty and
+373.13 mm (the diagonal of its grid) where one is; the first flatters a mean and the second means nothing on another
+grid, so here a distance to an empty mask is undefined: NaN, an empty cell in tables, left out of mean, standard
+deviation and median, and not counted in their ``n``. Dice 1 or 0 tells such cases apart. A region whose true extent a
+data set does not know has NaN for every metric.
 """
 
 from __future__ import annotations
@@ -92,21 +94,38 @@ def precision(counts: Counts) -> float:
 def hd95(predicted: np.ndarray, true: np.ndarray, spacing: Spacing) -> float:
     """95 % Hausdorff distance in mm of two boolean masks (X, Y, Z) with ``spacing`` (3,) in mm.
 
+    The result is ``max(P95(d(A, B)), P95(d(B, A)))`` of :func:`surface_distances` with linearly interpolated
+    percentiles: the definition of Metrics Reloaded (Maier-Hein et al., Nat Methods 21, 2024) and of MONAI's
+    ``compute_hausdorff_distance``. A mask is empty: NaN.
+    """
+    if not (predicted.any() and true.any()):
+        return math.nan
+    return float(max(np.percentile(distances, 95) for distances in surface_distances(predicted, true, spacing)))
+
+
+def assd(predicted: np.ndarray, true: np.ndarray, spacing: Spacing) -> float:
+    """Average symmetric surface distance in mm of two boolean masks (X, Y, Z) with ``spacing`` (3,) in mm.
+
+    The mean over all voxels of both surfaces of :func:`surface_distances` (Heimann et al., IEEE Trans Med Imaging 28,
+    2009). A mask is empty: NaN.
+    """
+    if not (predicted.any() and true.any()):
+        return math.nan
+    return float(np.concatenate(surface_distances(predicted, true, spacing)).mean())
+
+
+def surface_distances(a: np.ndarray, b: np.ndarray, spacing: Spacing) -> tuple[np.ndarray, np.ndarray]:
+    """``d(A, B)`` and ``d(B, A)`` in mm of two boolean masks (X, Y, Z) that are not empty; ``spacing`` (3,) in mm.
+
     The surface of a mask are its voxels with a face neighbor outside the mask; outside the image counts as outside, and
     an axis of length 1 is no axis (a slice has an outline). ``d(A, B)`` holds the distance from each surface voxel of A
-    to the nearest one of B, center to center. The result is ``max(P95(d(A, B)), P95(d(B, A)))`` with linearly interpolated
-    percentiles: the definition of Metrics Reloaded (Maier-Hein et al., Nat Methods 21, 2024) and of MONAI's
-    ``compute_hausdorff_distance``. Both masks empty: 0; one empty: NaN.
+    to the nearest one of B, center to center.
     """
-    any_predicted, any_true = bool(predicted.any()), bool(true.any())
-    if not (any_predicted and any_true):
-        return math.nan if any_predicted or any_true else 0.0
-    axes = [axis for axis in range(3) if predicted.shape[axis] > 1]
-    box = bounding_box(predicted | true)
-    surfaces = [_surface(mask[box], axes) for mask in (predicted, true)]
+    axes = [axis for axis in range(3) if a.shape[axis] > 1]
+    box = bounding_box(a | b)
+    surfaces = [_surface(mask[box], axes) for mask in (a, b)]
     steps = [float(length) for length in spacing]
-    one_way = [_distances(surfaces[0], surfaces[1], steps), _distances(surfaces[1], surfaces[0], steps)]
-    return float(max(np.percentile(distances, 95) for distances in one_way))
+    return _distances(surfaces[0], surfaces[1], steps), _distances(surfaces[1], surfaces[0], steps)
 
 
 _FROM_COUNTS: dict[str, Callable[[Counts], float]] = {
@@ -118,7 +137,9 @@ _FROM_COUNTS: dict[str, Callable[[Counts], float]] = {
     "precision": precision,
     "f1": dice,  # the harmonic mean of precision and sensitivity is the Dice coefficient
 }
-METRICS: tuple[str, ...] = (*_FROM_COUNTS, "hd95")
+_FROM_SURFACES: dict[str, Callable[[np.ndarray, np.ndarray, Spacing], float]] = {"assd": assd, "hd95": hd95}
+METRICS: tuple[str, ...] = (*_FROM_COUNTS, *_FROM_SURFACES)
+DISTANCES = frozenset(_FROM_SURFACES)  # in mm; the less the better
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -138,7 +159,8 @@ def case_metrics(
     check_names(names)
     counts = count(predicted, true)
     return {
-        name: _FROM_COUNTS[name](counts) if name in _FROM_COUNTS else hd95(predicted, true, spacing) for name in names
+        name: _FROM_COUNTS[name](counts) if name in _FROM_COUNTS else _FROM_SURFACES[name](predicted, true, spacing)
+        for name in names
     }
 
 
@@ -163,6 +185,11 @@ def summarize(rows: Iterable[Mapping[str, Any]]) -> Summary:
         region: {name: _statistics(np.array(column)) for name, column in columns.items()}
         for region, columns in values.items()
     }
+
+
+def count_missed(rows: Iterable[Mapping[str, Any]]) -> int:
+    """How many rows (as of :func:`summarize`) have Dice 0 although the true mask is not empty (``true_voxels``)."""
+    return sum(row.get("dice") == 0 and row.get("true_voxels", 1) > 0 for row in rows)
 
 
 def confusion_matrix(predicted: np.ndarray, true: np.ndarray, values: Sequence[int]) -> np.ndarray:

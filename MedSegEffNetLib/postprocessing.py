@@ -132,7 +132,8 @@ def uncertainty(probabilities: np.ndarray) -> np.ndarray:
     """How unsure the prediction is, (X, Y, Z) float32 from 0 (sure) to 1 (an even chance), from regions (R, X, Y, Z).
 
     The largest binary entropy of a region's probability in bits, ``-p log2 p - (1 - p) log2 (1 - p)`` (Shannon, 1948).
-    It grows with the nearness of ``p`` to 0.5, so that the entropy of the region nearest to 0.5 is the largest one.
+    Of a mean over networks or flips it is the predictive entropy of the ensemble, which rises where they disagree as well
+    as where each is unsure (Lakshminarayanan et al., NeurIPS 2017). It grows with the nearness of ``p`` to 0.5, so that the entropy of the region nearest to 0.5 is the largest one.
     """
     nearest = np.abs(probabilities[0] - np.float32(0.5))
     for part in probabilities[1:]:

@@ -1,10 +1,12 @@
-"""Where the shipped resources (models, sample cases) lie, and where what can be made again is kept."""
+"""Where the shipped resources (models, sample cases) lie, and the user's own folders."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+
+DATA_VARIABLE = "MEDSEGEFFNET_DATA"
 
 
 def resources_folder() -> Path:
@@ -22,4 +24,21 @@ def cache_folder() -> Path:
         base = Path.home() / "Library" / "Caches"
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return base / "MedSegEffNet"
+
+
+def data_folder() -> Path:
+    """The program's own folder in the user's part of the disk, for models, runs and packages.
+
+    The environment variable ``MEDSEGEFFNET_DATA`` names another one.
+    """
+    named = os.environ.get(DATA_VARIABLE)
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
     return base / "MedSegEffNet"

@@ -130,6 +130,45 @@ class Citation:
 
 
 @dataclass(frozen=True)
+class PublishedFigure:
+    """A figure that a publication gives for the task, shown beside ours.
+
+    Parameters
+    ----------
+    system : what was measured, in words, e.g. ``T1ce network``.
+    metric : name in :mod:`MedSegEffNetLib.metrics`.
+    mean, std, median : as published; None: not given.
+    data : what it was measured on, in words.
+    source : the publication, in words.
+    region : name of a region; empty: all labels together (pixel accuracy only).
+    ensemble : name of the ensemble or network of ours that it stands beside; empty: the model as it is.
+    """
+
+    system: str
+    metric: str
+    mean: float
+    data: str
+    source: str
+    region: str = ""
+    std: float | None = None
+    median: float | None = None
+    ensemble: str = ""
+
+
+@dataclass(frozen=True)
+class VolumeRange:
+    """The volumes, in mL, that a region can have in a patient; ``always``: every patient has it."""
+
+    low: float
+    high: float
+    always: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low < self.high:
+            raise ValueError(f"volumes from {self.low} to {self.high} mL are no range")
+
+
+@dataclass(frozen=True)
 class SegmentationTask:
     """Images in, a label map out.
 
@@ -149,6 +188,10 @@ class SegmentationTask:
     ensembles : a task that has some is learnt by one network a channel, and any one of its channels will do; the first
         ensemble is the default.
     default_model : the shipped model that the task's id stands for on the command line; empty: none is shipped yet.
+    published : figures that an evaluation shows beside its own.
+    shown_on : channel on which pictures show the labels; empty: the one in which they stand out most.
+    plausible_ml : region → volumes that it can have; a result beyond them is told to be doubtful.
+    checks : what to look for in the images of a case, keys of ``CHECKS`` in :mod:`MedSegEffNetLib.inference.doubts`.
     """
 
     id: str
@@ -168,6 +211,10 @@ class SegmentationTask:
     activation: Literal["sigmoid", "softmax"] = "sigmoid"
     nested: bool = True
     default_model: str = ""
+    published: tuple[PublishedFigure, ...] = ()
+    shown_on: str = ""
+    plausible_ml: Mapping[str, VolumeRange] = field(default_factory=dict)
+    checks: tuple[str, ...] = ()
     kind: Literal["segmentation"] = "segmentation"
 
     def __post_init__(self) -> None:
@@ -187,6 +234,10 @@ class SegmentationTask:
         for ensemble in self.ensembles:
             if set(ensemble.votes) != known[0] or not set().union(*ensemble.votes.values()) <= known[1]:
                 raise ValueError(f"task {self.id}: ensemble {ensemble.name} does not fit the regions and channels")
+        if {figure.region for figure in self.published} - {"", *known[0]} or {self.shown_on} - {"", *known[1]}:
+            raise ValueError(f"task {self.id}: published or shown_on names an unknown region or channel")
+        if set(self.plausible_ml) - known[0]:
+            raise ValueError(f"task {self.id}: plausible_ml names an unknown region")
 
     def channel(self, name: str) -> Channel:
         """The channel called ``name`` or known under it as an alias; an :class:`InputError` lists those there are."""

@@ -39,6 +39,7 @@ _NOTHING: dict[str, Any] = {
     "volumes_ml": {},
     "warnings": [],
     "measured": {},
+    "quality": {},
 }
 
 
@@ -151,16 +152,23 @@ def _work(batch: _Batch, cases: list[Path], job: Job) -> list[str]:
 
 
 def _write_results(batch: _Batch, ends: Mapping[Path, tuple[str, dict[str, Any]]]) -> None:
-    """A row a case: how it ended, the labels' volumes in mL (empty: not known), warnings, and why it failed."""
+    """A row a case: how it ended, its quality, the labels' volumes in mL (empty: not known), warnings, why it failed.
+
+    The reasons why a result is doubtful are among the warnings, too.
+    """
     text = io.StringIO()
     names = [label.name for label in batch.bundle.labels]
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["case", "state", *(f"{name} (mL)" for name in names), "warnings", "message"])
+    table.writerow(
+        ["case", "state", "quality", *(f"{name} (mL)" for name in names), "doubtful because", "warnings", "message"]
+    )
     for case, (state, fields) in ends.items():
         volumes = [fields.get("volumes_ml", {}).get(name) for name in names]
         sizes = ["" if volume is None else f"{volume:.3f}" for volume in volumes]
         why = " ".join(filter(None, (fields.get("message"), fields.get("hint"))))
-        table.writerow([case.name, state, *sizes, " ".join(fields.get("warnings", ())), why])
+        quality = fields.get("quality", {})
+        told = (" ".join(sentences) for sentences in (quality.get("reasons", ()), fields.get("warnings", ())))
+        table.writerow([case.name, state, quality.get("flag", ""), *sizes, *told, why])
     atomic.write_text(batch.output / RESULTS, text.getvalue())
 
 
@@ -227,7 +235,9 @@ def _segment(batch: _Batch, case: Path, outputs: Outputs, job: Job) -> dict[str,
     from MedSegEffNetLib.inference.predict import segment_case
 
     given = _inputs.read_inputs({_inputs.ALL: case}, batch.bundle, is_case=True)
-    images, warnings = check_images(given, batch.bundle.channels, resampled=batch.options.resample)
+    images, warnings = check_images(
+        given, batch.bundle.channels, resampled=batch.options.resample, dimensions=batch.bundle.dimensions
+    )
     result = segment_case(images, batch.bundle, batch.options, job)
     result = replace(result, warnings=tuple(dict.fromkeys((*warnings, *result.warnings))))
     outputs.write(images, result, batch.bundle, case.name)

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +71,9 @@ def read_inputs(paths: Mapping[str, Path], bundle: Bundle, *, is_case: bool) -> 
         return load_case_images(paths[ALL], get_task(bundle.task_id))
     if ALL in paths:
         return split_components(_with_doubt(read(paths[ALL]), paths[ALL]), bundle.channels, str(paths[ALL]))
-    return {name: _with_doubt(read(path), path, bundle.channels, name) for name, path in paths.items()}
+    with ThreadPoolExecutor() as pool:
+        images = dict(zip(paths, pool.map(read, paths.values()), strict=True))
+    return {name: _with_doubt(images[name].gray(), path, bundle.channels, name) for name, path in paths.items()}
 
 
 def _with_doubt(image: Image, path: Path, channels: Sequence[Channel] = (), given: str = "") -> Image:

@@ -86,6 +86,7 @@ class Outputs:
             "volumes_ml": result.volumes_ml if result.label_map.spacing_known else dict.fromkeys(result.volumes_ml),
             "warnings": result.warnings,
             "measured": result.measured,
+            "quality": result.quality.as_mapping(),
         }
 
 
@@ -98,6 +99,7 @@ def write_report(path: Path, title: str, images: Mapping[str, Image], result: Re
     """The HTML report of one segmentation."""
     from MedSegEffNetLib.models.card import excerpt
     from MedSegEffNetLib.report import write_segmentation_report
+    from MedSegEffNetLib.task import list_tasks
 
     titles = {channel.name: channel.title for channel in bundle.channels}
     write_segmentation_report(
@@ -110,7 +112,9 @@ def write_report(path: Path, title: str, images: Mapping[str, Image], result: Re
         volumes_ml=result.volumes_ml,
         model=f"{bundle.name} {bundle.version}",
         card=excerpt(bundle.card),
-        warnings=result.warnings,
+        warnings=[text for text in result.warnings if text not in result.quality.reasons],
+        doubts=result.quality.reasons,
+        shown_on=titles.get(getattr(list_tasks().get(bundle.task_id), "shown_on", ""), ""),
         measured=result.measured,
     )
 
@@ -121,13 +125,12 @@ def volume_table(result: Result, bundle: Bundle) -> str:
 
     from MedSegEffNetLib.terminal import table
 
-    counts = np.bincount(result.label_map.array.ravel(order="K"), minlength=256)
     known = result.label_map.spacing_known
     rows = [
         [
             str(label.value),
             label.name,
-            str(counts[label.value]),
+            str(np.count_nonzero(result.label_map.array == label.value)),
             f"{result.volumes_ml[label.name]:.2f}" if known else "unknown",
         ]
         for label in bundle.labels

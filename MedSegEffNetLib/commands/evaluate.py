@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate and print the table."""
-    from MedSegEffNetLib import evaluation
+    from MedSegEffNetLib import evaluation, report
     from MedSegEffNetLib.commands._inputs import check_output
     from MedSegEffNetLib.inference import ensemble
     from MedSegEffNetLib.inference.options import Options
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     if not each:
         ensemble.check(bundle, arguments.ensemble)
     data, split, output = arguments.data, arguments.split, arguments.output
-    for name in ("summary.json", "per_case.csv", "report.html"):
+    for name in (report.SUMMARY, report.PER_CASE, report.ABOUT, report.PAGE):
         check_output(output / name)
     cases = evaluation.cases_of(bundle, data, split)
     request = {name: value for name, value in vars(arguments).items() if name not in ("run", "folder")}
@@ -63,8 +63,10 @@ def run(arguments: argparse.Namespace) -> None:
             provenance={"data": data.name, "split": split},
         )
         rows = evaluation.evaluate_each(bundle, cases, output, options, job) if each else {}
+        if rows:  # the page again, with their table
+            report.write_evaluation_page(output / report.PAGE, report.read_evaluation(output))
         job.finish(output=output.resolve(), summary=summary)
     print(evaluation.summary_table(summary))
     if rows:
         print(evaluation.ensemble_table(rows))
-    print(output / "report.html")
+    print(output / report.PAGE)

@@ -71,6 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.threads,
         arguments.resample,
         arguments.ensemble,
+        probabilities=bool(arguments.probabilities or arguments.uncertainty),
     )
     bundle = find(arguments.model)
     ensemble.check(bundle, options.ensemble)
@@ -84,7 +85,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _run_one(arguments: argparse.Namespace, bundle: Bundle, options: Any) -> None:
-    from MedSegEffNetLib.inference import ensemble
+    from MedSegEffNetLib.inference import engine, ensemble
     from MedSegEffNetLib.inference.checks import check_images
     from MedSegEffNetLib.inference.predict import segment_case
     from MedSegEffNetLib.job import Job
@@ -96,8 +97,9 @@ def _run_one(arguments: argparse.Namespace, bundle: Bundle, options: Any) -> Non
     files = probability_files(arguments.probabilities, bundle)
     outputs = Outputs(arguments.output, arguments.report, arguments.uncertainty, files)
     outputs.check(_inputs.files_read(paths.values(), bundle), arguments.folder)
+    engine.warm_up(options)
     given = _inputs.read_inputs(paths, bundle, is_case=arguments.case is not None)
-    images, warnings = check_images(given, bundle.channels, resampled=arguments.resample)
+    images, warnings = check_images(given, bundle.channels, resampled=arguments.resample, dimensions=bundle.dimensions)
     ensemble.choose(bundle, options.ensemble, images)
     outputs.check_fits(images[reference_channel(bundle.channels, images)])
     job = Job.open(arguments.folder, _request(arguments, paths, bundle))
@@ -108,8 +110,9 @@ def _run_one(arguments: argparse.Namespace, bundle: Bundle, options: Any) -> Non
         outputs.write(images, result, bundle, arguments.name or arguments.output.name)
         job.finish(**outputs.told(result))
     print(volume_table(result, bundle))
+    print(f"Quality: {result.quality.flag}")
     for warning in result.warnings:
-        print(f"Warning: {warning}")
+        print(f"{'Doubtful' if warning in result.quality.reasons else 'Warning'}: {warning}")
     print(f"{arguments.output} ({time.perf_counter() - started:.1f} s; {result.measured['setup']})")
     for path in outputs.files()[1:]:
         print(path)

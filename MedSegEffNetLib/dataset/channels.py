@@ -102,15 +102,13 @@ def split_components(image: Image, channels: Sequence[Channel], source: str) -> 
     InputError
         The image has another number of components than the task has channels.
     """
-    components = image.channels()
-    if len(channels) == 1 and len(components) == 3:
-        # Grey pictures are often saved as RGB; colors that differ are no grey picture.
-        same = all((components[0].array == other.array).all() for other in components[1:])
-        components = components[:1] if same else components
+    components = (image.gray() if len(channels) == 1 else image).channels()
     if len(components) != len(channels):
         raise InputError(
             f"{source} has {len(components)} component(s) a pixel",
             expected=f"{len(channels)}: " + ", ".join(channel.name for channel in channels),
-            hint="give each channel's own image with --input CHANNEL=FILE",
+            hint="give each channel's own image with --input CHANNEL=FILE"
+            if len(channels) > 1
+            else "save it as a grey image; colors (of an overlay, say) are no intensities",
         )
     return {channel.name: part for channel, part in zip(channels, components, strict=True)}

@@ -24,6 +24,7 @@ READERS = {
     ".jpg": "slices",
     ".jpeg": "slices",
     ".npy": "npy",
+    ".am": "amira",
 }
 WRITERS = {
     ".nii": "nifti",
@@ -36,7 +37,10 @@ WRITERS = {
     ".tiff": "slices",
     ".webp": "slices",
     ".npy": "npy",
+    ".am": "amira",
 }
+# Files that name their labels: these modules have ``read_label_map(path, labels)`` and ``write_label_map`` too.
+NAMED_LABELS = {".seg.nrrd": "seg_nrrd", ".am": "amira"}
 
 
 def suffix_of(path: Path, table: dict[str, str]) -> str:

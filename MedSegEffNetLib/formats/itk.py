@@ -55,8 +55,9 @@ def read_with_fields(path: Path) -> tuple[Image, dict[str, str]]:
     array = array_of(path, sitk.GetArrayFromImage(itk_image), len(size), values)
     affine = affine_of(itk_image.GetDirection(), itk_image.GetSpacing(), itk_image.GetOrigin())
     known = any(key in fields for key in ("spacings", "space directions", "ElementSpacing", "ElementSize"))
+    oriented = any(key in fields for key in ("space directions", "TransformMatrix", "Rotation", "Orientation"))
     notes = () if known else (f"{path.name}: the file stores no voxel size; 1 mm is assumed",)
-    return Image(array, check_affine(path, affine), notes, known), fields
+    return Image(array, check_affine(path, affine), notes, known, oriented), fields
 
 
 def write(path: Path, image: Image) -> None:

@@ -77,7 +77,8 @@ def read(path: Path, labels: bool = False) -> Image:
 def write(path: Path, image: Image) -> None:
     """Write NIfTI-1 (NIfTI-2 above 32,767 voxels a side), compressed for ``.gz``; the affine goes into the sform.
 
-    The qform is given too unless the grid is sheared, which it cannot express.
+    The qform is given too unless the grid is sheared, which it cannot express. A slice that came from a file of two axes
+    gets two again.
     """
     array = image.array
     order = array.dtype.newbyteorder("<")
@@ -85,7 +86,8 @@ def write(path: Path, image: Image) -> None:
     size = header.dtype.itemsize
     header["sizeof_hdr"] = size
     header["magic"] = b"n+1" if size == 348 else b"n+2\0\r\n\x1a\n"
-    header["dim"] = [array.ndim, *array.shape, *[1] * (7 - array.ndim)]
+    axes = 2 if image.flat and array.shape[2:] == (1,) else array.ndim
+    header["dim"] = [axes, *array.shape, *[1] * (7 - array.ndim)]
     header["datatype"], header["bitpix"] = _CODES[order.str[1:]], 8 * array.dtype.itemsize
     header["vox_offset"] = size + 4
     header["scl_slope"] = 1
@@ -145,7 +147,9 @@ def _parse(path: Path, stream: BinaryIO | gzip.GzipFile, stored: int, encoding: 
     else:
         array = data.reshape((*spatial, rest) if rest > 1 else spatial, order="F")
     affine, notes, known = _affine(path, header)
-    return Image(_scaled(path, array, header), check_affine(path, affine), notes, known)
+    oriented = bool(header["sform_code"] > 0 or header["qform_code"] > 0)
+    flat = int(header["dim"][0]) == 2
+    return Image(_scaled(path, array, header), check_affine(path, affine), notes, known, oriented, flat)
 
 
 def _read_header(path: Path, stream: BinaryIO | gzip.GzipFile) -> np.ndarray:

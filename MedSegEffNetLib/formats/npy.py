@@ -25,9 +25,9 @@ def read(path: Path, labels: bool = False) -> Image:
     array = _load(path)
     if array.ndim == 2 or _is_color_slice(array.shape):
         picture = array.swapaxes(0, 1)[:, :, None]
-        return Image(picture[..., 0] if array.shape[2:] == (1,) else picture, LPS_TO_RAS, note, False)
+        return Image(picture[..., 0] if array.shape[2:] == (1,) else picture, LPS_TO_RAS, note, False, False)
     if array.ndim in (3, 4):
-        return Image(array[..., 0] if array.shape[3:] == (1,) else array, np.eye(4), note, False)
+        return Image(array[..., 0] if array.shape[3:] == (1,) else array, np.eye(4), note, False, False)
     raise InputError(
         f"{path} holds an array of {array.ndim} axes", expected="a slice (2 axes) or a volume (3, with channels 4)"
     )

@@ -22,7 +22,7 @@ _CATEGORY_LIST = "Segmentation category and type - 3D Slicer General Anatomy lis
 _REGION_LIST = "Anatomic codes - DICOM master list"
 
 
-def write(path: Path, label_map: Image, labels: Sequence[Label]) -> None:
+def write_label_map(path: Path, label_map: Image, labels: Sequence[Label]) -> None:
     """Write a uint8 label map (X, Y, Z) with one segment a label, empty ones too, all in one layer."""
     fields = {
         "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
@@ -35,7 +35,7 @@ def write(path: Path, label_map: Image, labels: Sequence[Label]) -> None:
     itk.write_nrrd(path, label_map, fields)
 
 
-def read(path: Path, labels: Sequence[Label] = ()) -> Image:
+def read_label_map(path: Path, labels: Sequence[Label] = ()) -> Image:
     """The label map (X, Y, Z), layers drawn in the order of the segments.
 
     Where every segment has the name of one of ``labels``, it gets that label's value: Slicer numbers the segments anew

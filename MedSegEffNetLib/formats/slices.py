@@ -99,7 +99,7 @@ def _stack(files: list[Path], source: Path, labels: bool) -> Image:
                 notes.append(note)
     array = np.stack(planes)  # (z, y, x[, channel])
     axes = (2, 1, 0) if array.ndim == 3 else (2, 1, 0, 3)
-    return Image(array.transpose(axes), LPS_TO_RAS, tuple(notes), spacing_known=False)
+    return Image(array.transpose(axes), LPS_TO_RAS, tuple(notes), spacing_known=False, orientation_known=False)
 
 
 def _pages(file: Path, labels: bool) -> list[tuple[np.ndarray, str]]:

@@ -15,23 +15,25 @@ LARGEST_VALUE = 1e12  # squares of larger values, summed over a volume, are too 
 _FEW_VALUES = 12  # a label map seldom has more; an image, even of 8 bits, seldom fewer
 _CT = "ct"  # the channel's name in tasks on CT
 _AIR_BELOW = -500  # Hounsfield units; MR images, normalized ones too, stay far above
+_FAT = -100  # Hounsfield units; every CT has air or lung below it
 
 
 def check_images(
-    images: Mapping[str, Image], channels: Sequence[Channel], *, resampled: bool
+    images: Mapping[str, Image], channels: Sequence[Channel], *, resampled: bool, dimensions: int = 2
 ) -> tuple[dict[str, Image], tuple[str, ...]]:
     """The images ready to be stacked, and warnings for the user.
 
     Parameters
     ----------
     images : by channel name.
+    dimensions : 3 where the network sees volumes, 2 where it sees slices.
     resampled : bring images of other grids onto that of :func:`MedSegEffNetLib.task.reference_channel`.
 
     Raises
     ------
     InputError
         A required channel is missing, an image is not one channel of a sensible size, holds NaN, infinity or values
-        that are beyond the network's numbers, or lies on another grid.
+        that are beyond the network's numbers or of no known scale (CT), or lies on another grid.
     """
     by_name = {channel.name: channel for channel in channels}
     unknown = [name for name in images if name not in by_name]
@@ -46,7 +48,9 @@ def check_images(
             hint="give it with --input " + wanted[0].name + "=FILE",
         )
     for name, image in images.items():
-        _check_image(name, image)
+        _check_image(name, image, dimensions)
+    if _CT in images:
+        _check_hounsfield(images[_CT])
     ordered = {channel.name: images[channel.name] for channel in channels if channel.name in images}
     titles = {channel.name: channel.title for channel in channels}
     ordered, warnings = _onto_one_grid(ordered, reference_channel(channels, ordered), titles, resampled)
@@ -62,18 +66,14 @@ def check_images(
     return ordered, tuple(dict.fromkeys(warnings))
 
 
-def _check_image(name: str, image: Image) -> None:
+def _check_image(name: str, image: Image, dimensions: int) -> None:
     if image.n_channels != 1:
         raise InputError(
             f"channel {name} has {image.n_channels} components a voxel",
             expected="one number a voxel",
             hint="give one image a channel; a color volume whose components are the channels goes without CHANNEL=",
         )
-    if min(image.shape[:2]) < SMALLEST_SLICE:
-        raise InputError(
-            f"channel {name} has slices of {image.shape[0]} × {image.shape[1]} pixels",
-            expected=f"{SMALLEST_SLICE} × {SMALLEST_SLICE} pixels at least",
-        )
+    _check_size(name, image, dimensions)
     if image.array.dtype.kind not in "uif":
         raise InputError(f"channel {name} holds values of type {image.array.dtype}", expected="numbers")
     broken = image.non_finite()
@@ -94,15 +94,46 @@ def _check_image(name: str, image: Image) -> None:
         )
 
 
+def _check_size(name: str, image: Image, dimensions: int) -> None:
+    sides = sorted(image.shape)
+    if dimensions == 3 and sides[0] == 1:
+        raise InputError(
+            f"channel {name} is a single slice ({' × '.join(map(str, image.shape))} voxels)",
+            expected="a volume: this model sees many slices at once",
+            hint="give the whole series, or choose a model that works slice by slice",
+        )
+    if min(image.shape[:2]) >= SMALLEST_SLICE:
+        return
+    across = sides[0] == 1 and sides[1] >= SMALLEST_SLICE
+    raise InputError(
+        f"channel {name} has slices of {image.shape[0]} × {image.shape[1]} pixels",
+        expected=f"{SMALLEST_SLICE} × {SMALLEST_SLICE} pixels at least",
+        hint="the slice lies across the file's third axis: save it as a picture, or with its plane along the first two"
+        if across
+        else "",
+    )
+
+
+def _check_hounsfield(image: Image) -> None:
+    """Refuse CT of another scale: a wrong offset would pass for bone, and correcting it would be a guess."""
+    least, most = float(image.array.min()), float(image.array.max())
+    sample = image.array[tuple(slice(None, None, max(1, length // 64)) for length in image.shape)]
+    if (least >= 0 and 1 < most <= 255) or np.percentile(sample, 0.5) < _FAT:
+        return
+    raise InputError(
+        f"channel {_CT} has values from {least:g} to {most:g}, and no air among them: these are no Hounsfield units",
+        expected="Hounsfield units (air -1000, water 0), or 8-bit slices (0 to 255)",
+        hint="the values may be stored without their intercept (air 0, water about 1024): export the CT again, or "
+        "subtract 1024 from every voxel"
+        if most > 255
+        else "export the CT again, or scale the slices to 0 to 255",
+    )
+
+
 def _suspicion(channel: Channel, image: Image) -> str:
     """What makes one doubt that ``image`` is what it is given as; empty if nothing does."""
     name, title = channel.name, channel.title
-    low, high = float(image.array.min()), float(image.array.max())
-    if name == _CT and low >= 0 and high > 255:
-        return (
-            f"Channel {title} has values from {low:g} to {high:g} and none below 0: is it CT? "
-            "Hounsfield units (air is -1000) or 8-bit slices (0 to 255) are expected."
-        )
+    low = float(image.array.min())
     if name != _CT and low < _AIR_BELOW:
         return f"Channel {title} has values down to {low:g}, as CT in Hounsfield units has: is it the right image?"
     sample = np.unique(image.array.ravel(order="K")[:: max(1, image.array.size // 1_000_000)])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +22,7 @@ class Engine(Protocol):
     """A network that is ready to run."""
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """``(N, C, H, W)`` or ``(N, C, D, H, W)`` float32 to logits ``(N, R, …)`` float32."""
+        """``(N, C, H, W)`` or ``(N, C, D, H, W)`` float32 to logits ``(N, R, …)`` float32, good until the next call."""
 
 
 def choose(options: Options, batch_size: int) -> Setup:
@@ -29,8 +33,9 @@ def choose(options: Options, batch_size: int) -> Setup:
     InputError
         What was asked for is not there; the message says what to install.
     """
-    if options.engine != "openvino" and options.device in ("auto", "cuda", "mps") and _installed("torch"):
-        for device in ("cuda", "mps") if options.device == "auto" else (options.device,):
+    devices = _gpus() if options.device == "auto" else (options.device,)
+    if options.engine != "openvino" and options.device != "cpu" and devices and _installed("torch"):
+        for device in devices:
             reason = _gpu_fault(device)
             if not reason:
                 return Setup("torch", device, "bfloat16" if device == "cuda" else "float32", 4 * batch_size)
@@ -49,6 +54,11 @@ def choose(options: Options, batch_size: int) -> Setup:
         expected="openvino (130 MB, for the CPU) or torch",
         hint=how_to_install("openvino"),
     )
+
+
+def warm_up(options: Options) -> None:
+    """Load the packages that :func:`choose` will take, while the caller goes on, to read images for instance."""
+    ThreadPoolExecutor(1).submit(choose, options, 1)  # what it raises is raised again when the setup is chosen
 
 
 def ladder(setup: Setup) -> Iterator[Setup]:
@@ -107,6 +117,17 @@ def _cpu_precision() -> str:
     from MedSegEffNetLib.inference.openvino_engine import cpu_precision
 
     return cpu_precision()
+
+
+def _gpus() -> tuple[str, ...]:
+    """The GPUs worth asking torch about: loading it takes most of a second, and a GPU without a driver is no use."""
+    if sys.platform == "darwin":
+        return ("mps",)
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return ("cuda",) if Path("/dev/kfd").exists() else ()  # AMD's driver: torch calls its GPUs cuda as well
+    return ("cuda",)
 
 
 def _gpu_fault(device: str) -> str:

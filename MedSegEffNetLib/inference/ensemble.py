@@ -108,21 +108,39 @@ class Ballot:
         self._votes = votes
         self._regions = regions
         self._total: np.ndarray | None = None
+        self._seen: np.ndarray | None = None
+
+    def rows(self, key: str) -> slice | list[int]:
+        """The outputs of the network ``key`` that count: all of one that is alone."""
+        if len(self._votes.networks) == 1:
+            return slice(None)
+        return [number for number, region in enumerate(self._regions) if self._votes.by_region[region].get(key)]
 
     def add(self, key: str, maps: np.ndarray) -> None:
-        """``maps`` ``(R, X, Y, Z)`` of the network ``key``."""
-        if len(self._votes.networks) == 1:
+        """``maps`` ``(R, X, Y, Z)`` of the network ``key``, those of :meth:`rows` alone."""
+        rows = self.rows(key)
+        if isinstance(rows, slice):
             self._total = maps
             return
-        if self._total is None:
-            self._total = np.zeros_like(maps)
-        for number, region in enumerate(self._regions):
-            weight = self._votes.by_region[region].get(key, 0.0)
-            if weight:
-                self._total[number] += np.float32(weight) * maps[number]
+        if self._total is None or self._seen is None:
+            self._total = np.zeros_like(maps, shape=(len(self._regions), *maps.shape[1:]))
+            self._seen = np.zeros_like(self._total, dtype=np.uint8)
+        for number, votes in zip(rows, maps, strict=True):
+            self._total[number] += np.float32(self._votes.by_region[self._regions[number]][key]) * votes
+            self._seen[number] += votes >= 0.5
 
     def result(self) -> np.ndarray:
         """Weighted mean ``(R, X, Y, Z)`` of all votes."""
         if self._total is None:
             raise RuntimeError("no network has voted")
         return self._total
+
+    def counts(self) -> dict[str, np.ndarray]:
+        """For each region that several networks vote for: how many voxels none, one, … of them sees it in."""
+        found: dict[str, np.ndarray] = {}
+        for number, region in enumerate(self._regions):
+            voters = len(self._votes.by_region[region])
+            if voters > 1 and self._seen is not None:
+                seen = self._seen[number]
+                found[region] = np.array([np.count_nonzero(seen == count) for count in range(voters + 1)])
+        return found

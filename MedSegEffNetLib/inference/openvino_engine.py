@@ -29,10 +29,10 @@ class OpenVINOEngine:
         self._request = core.compile_model(model, "CPU", settings).create_infer_request()
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """``(N, C, …)`` float32 to logits; N is the batch size of the setup."""
+        """``(N, C, …)`` float32 to logits, which the next call overwrites; N is the batch size of the setup."""
         self._request.infer([np.ascontiguousarray(batch)], share_inputs=True)
         logits: np.ndarray = self._request.get_output_tensor(0).data
-        return logits.astype(np.float32, copy=True)
+        return logits.astype(np.float32, copy=False)
 
 
 @functools.cache

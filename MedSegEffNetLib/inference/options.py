@@ -22,6 +22,7 @@ class Options:
     threads : CPU threads; None: as many as there are cores.
     resample : bring channels that lie on another grid onto the reference's, instead of refusing them.
     ensemble : which networks vote, of a model that has several; empty: its default.
+    probabilities : keep them; without them large volumes take a fraction of the memory.
     """
 
     device: str = "auto"
@@ -30,6 +31,7 @@ class Options:
     threads: int | None = None
     resample: bool = False
     ensemble: str = ""
+    probabilities: bool = True
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:

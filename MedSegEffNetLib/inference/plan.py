@@ -14,6 +14,7 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.models.bundle import Bundle
 
 BATCH_SIZE = 4
+VOXELS_AT_ONCE = 8_000_000  # of a case whose slices do not depend on each other; more only takes more memory
 _BASE_MB = 180  # the interpreter with NumPy, SimpleITK and the engine
 _BYTES_A_PIXEL = 1600  # feature maps of a 2D network, measured as the largest of the shipped ones
 _BYTES_A_VOXEL = 130  # feature maps of a 3D network, measured likewise

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from MedSegEffNetLib import postprocessing
 from MedSegEffNetLib.errors import OutOfMemory
+from MedSegEffNetLib.geometry import Undo, Volume
 from MedSegEffNetLib.image import Image
-from MedSegEffNetLib.inference import engine, ensemble, plan, slices, volumes
+from MedSegEffNetLib.inference import engine, ensemble, plan, quality, slices
 from MedSegEffNetLib.inference.checks import check_images
+from MedSegEffNetLib.inference.doubts import resampling
 from MedSegEffNetLib.inference.options import Options, Setup
+from MedSegEffNetLib.inference.voters import Voter, run
 from MedSegEffNetLib.job import Job
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.preprocessing import Pipeline, stack
@@ -28,12 +32,13 @@ class Result:
     Parameters
     ----------
     label_map : uint8 on the grid of the input.
-    probabilities : ``(R, X, Y, Z)`` float32 on the same grid, one map a region.
+    probabilities : ``(R, X, Y, Z)`` float32 on the same grid, one map a region; none where they were not to be kept.
     volumes_ml : volume of each label by name, in mL.
     warnings : sentences for the user.
     measured : ``seconds`` in all and of the stages ``preparing``, ``network`` and ``finishing``; ``peak_mb`` of main
         memory (None: unknown); ``engine``, ``device`` and ``precision`` of the network, in words as ``setup``;
         ``slices`` that it saw; ``networks`` that voted.
+    quality : whether something speaks against the result; its reasons are among the warnings.
     """
 
     label_map: Image
@@ -41,6 +46,7 @@ class Result:
     volumes_ml: dict[str, float]
     warnings: tuple[str, ...]
     measured: dict[str, Any]
+    quality: quality.Quality
 
 
 def segment_case(images: Mapping[str, Image], bundle: Bundle, options: Options, job: Job) -> Result:
@@ -72,7 +78,7 @@ def segment_case(images: Mapping[str, Image], bundle: Bundle, options: Options, 
 
 def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job: Job) -> Result:
     clock = _Clock()
-    checked, warnings = check_images(images, bundle.channels, resampled=options.resample)
+    checked, warnings = check_images(images, bundle.channels, resampled=options.resample, dimensions=bundle.dimensions)
     grid = checked[reference_channel(bundle.channels, checked)]
     votes = ensemble.choose(bundle, options.ensemble, checked)
     channels = _channels_seen(bundle, votes, checked)
@@ -82,19 +88,30 @@ def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job:
     job.emit("plan", **expected.as_mapping())
     plan.refuse_if_too_large(expected)
     job.progress("Preparing", 0, 1)
-    volume, undo = pipeline.apply(stack(checked, channels))
-    clock.lap("preparing")
-    names = [channel.name for channel in channels]
-    maps, setup, seen = _run_networks(bundle, votes, volume.array, names, options, expected.batch_size, job)
-    clock.lap("network")
+    setup = engine.choose(options, expected.batch_size)
+    voters = [Voter.of(bundle, key, [channel.name for channel in channels]) for key in votes.networks]
+    parts = _parts(checked, pipeline, bundle, options)
+    result, meter, seen = _Regions(bundle, grid, options), quality.Meter.of(bundle), 0
+    with ThreadPoolExecutor(1) as beside:
+        for number, part in enumerate(parts):
+            volume, undo = _prepare(part, pipeline, channels, voters, setup, options, beside)
+            clock.lap("preparing")
+            ballot = ensemble.Ballot(votes, [region.name for region in bundle.regions])
+            setup, count = run(voters, ballot, volume.array, setup, options, job, (number, len(parts)))
+            clock.lap("network")
+            if count:
+                meter.add(ballot.result(), ballot.counts())
+                result.add(ballot.result(), undo, part.where)
+            seen += count
+            clock.lap("finishing")
+    if not seen:
+        raise slices.nothing_left()
     job.progress("Finishing", 0, 1)
-    maps = undo(maps)
-    label_map = grid.with_array(_label_map(maps, bundle, grid))
+    label_map = grid.with_array(result.label_map())
     volumes_ml = postprocessing.volumes_ml(label_map.array, bundle.labels, grid.spacing)
+    judged = quality.assess(bundle, checked, meter.measures(), volumes_ml)
     clock.lap("finishing")
     job.progress("Finishing", 1, 1)
-    if bundle.info["activation"] == "softmax":
-        maps = maps[1:]
     measured = {
         "seconds": round(sum(clock.seconds.values()), 3),
         **clock.seconds,
@@ -104,7 +121,8 @@ def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job:
         "slices": seen,
         "networks": list(votes.networks),
     }
-    return Result(label_map, maps, volumes_ml, (*warnings, *votes.warnings), measured)
+    warnings = (*warnings, *resampling(grid, bundle.preprocessing), *votes.warnings, *judged.reasons)
+    return Result(label_map, result.probabilities, volumes_ml, warnings, measured, judged)
 
 
 def _channels_seen(bundle: Bundle, votes: ensemble.Votes, given: Mapping[str, Image]) -> list[Channel]:
@@ -115,80 +133,100 @@ def _channels_seen(bundle: Bundle, votes: ensemble.Votes, given: Mapping[str, Im
     return [channel for channel in bundle.channels if channel.name in wanted and channel.name in given]
 
 
-def _run_networks(
-    bundle: Bundle,
-    votes: ensemble.Votes,
-    array: np.ndarray,
-    names: list[str],
+@dataclass(frozen=True)
+class _Part:
+    """Images that are prepared and segmented at once, ``where`` they lie in the case, and the case's extreme values."""
+
+    images: Mapping[str, Image]
+    where: tuple[slice, slice, slice]
+    extremes: tuple[float, float] | None
+
+
+def _parts(images: Mapping[str, Image], pipeline: Pipeline, bundle: Bundle, options: Options) -> list[_Part]:
+    """The case in one piece, or, where slices do not depend on each other, a few slices at a time."""
+    first = next(iter(images.values()))
+    axis = pipeline.slice_axis(first.affine)
+    network, *others = bundle.info["networks"]
+    if axis is None or options.probabilities or others or network["context"] or network.get("depth"):
+        return [_Part(images, (slice(None), slice(None), slice(None)), None)]
+    extremes = [float(end) for image in images.values() for end in (image.array.min(), image.array.max())]
+    depth = max(plan.BATCH_SIZE, plan.VOXELS_AT_ONCE * first.shape[axis] // first.array.size)
+    depth -= depth % plan.BATCH_SIZE
+    parts = []
+    for start in range(0, first.shape[axis], depth):
+        x, y, z = (slice(start, start + depth) if number == axis else slice(None) for number in range(3))
+        where = (x, y, z)
+        pieces = {name: Image(image.array[where], image.affine) for name, image in images.items()}
+        parts.append(_Part(pieces, where, (min(extremes), max(extremes))))
+    return parts
+
+
+def _prepare(
+    part: _Part,
+    pipeline: Pipeline,
+    channels: list[Channel],
+    voters: list[Voter],
+    setup: Setup,
     options: Options,
-    batch_size: int,
-    job: Job,
-) -> tuple[np.ndarray, Setup, int]:
-    """Run every network that votes on its channels of ``array`` ``(C, X, Y, Z)``; returns the slices seen, too."""
-    ballot = ensemble.Ballot(votes, [region.name for region in bundle.regions])
-    setup = engine.choose(options, batch_size)
-    cutter: slices.SliceCutter | volumes.StackCutter | None = None
-    keys = [str(entry["key"]) for entry in bundle.info["networks"]]
-    for done, key in enumerate(votes.networks):
-        number = keys.index(key)
-        entry = bundle.info["networks"][number]
-        seen = array[[names.index(name) for name in entry["channels"]]] if len(keys) > 1 else array
-        if entry.get("depth"):
-            cutter = volumes.StackCutter(seen, entry["depth"], entry["divisor"])
+    beside: ThreadPoolExecutor,
+) -> tuple[Volume, Undo]:
+    """What the networks see of ``part``. They are opened meanwhile, as soon as the size of their input is known."""
+    placing, scaling = pipeline.split()
+    volume, undo = placing.apply(replace(stack(part.images, channels), extremes=part.extremes))
+    for voter in voters:
+        voter.begin(setup, voter.cutter(volume.array).input_shape, options, beside)
+    return scaling.apply(volume)[0], undo
+
+
+class _Regions:
+    """The regions of a case, put together from its parts; with ``probabilities`` ``(R, X, Y, Z)`` where they are kept."""
+
+    def __init__(self, bundle: Bundle, grid: Image, options: Options) -> None:
+        self._info, self._bundle, self._grid = bundle.info, bundle, grid
+        self._keeps = options.probabilities
+        self.probabilities = np.empty((0, *grid.shape), dtype=np.float32)
+        # A clean-up looks at whole regions, otherwise a part's labels are all that must be remembered.
+        self._clean_up = self._info["postprocessing"]
+        shape = (len(bundle.regions), *grid.shape[::-1]) if self._clean_up else grid.shape[::-1]
+        self._found = np.zeros(shape, dtype=bool if self._clean_up else np.uint8).swapaxes(-3, -1)
+
+    def add(self, maps: np.ndarray, undo: Undo, where: tuple[slice, slice, slice]) -> None:
+        """``maps`` of the part ``where``, as they come from the networks."""
+        if self._keeps:
+            maps, undo = undo(maps), _as_it_is
+            self.probabilities = maps[1:] if self._info["activation"] == "softmax" else maps
+        masks = self._masks(maps, undo)
+        if self._clean_up:
+            self._found[(slice(None), *where)] = masks
         else:
-            cutter = slices.SliceCutter(seen, entry["context"], entry["divisor"])
-        maps, setup = _run_network(bundle, number, cutter, options, setup, job, (done, len(votes.networks)))
-        ballot.add(key, maps)
-    if cutter is None:
-        raise RuntimeError("no network of the model votes")
-    return ballot.result(), setup, len(cutter.full)
+            self._found[where] = self._labels(masks)
+
+    def label_map(self) -> np.ndarray:
+        """Labels ``(X, Y, Z)`` uint8."""
+        return self._labels(self._found) if self._clean_up else self._found
+
+    def _masks(self, maps: np.ndarray, undo: Undo) -> np.ndarray:
+        """Where each region is, before any clean-up: ``(R, X, Y, Z)`` boolean."""
+        if self._info["activation"] == "softmax":
+            winner = undo(maps).argmax(axis=0)
+            return np.stack([winner == number for number in range(1, len(maps))])
+        # One after the other: probabilities at the images' resolution are large.
+        thresholds = self._info["thresholds"]
+        return np.stack([undo(maps[n : n + 1])[0] >= threshold for n, threshold in enumerate(thresholds)])
+
+    def _labels(self, masks: np.ndarray) -> np.ndarray:
+        nested = self._info["nested"] and self._info["activation"] == "sigmoid"
+        regions, spacing = self._bundle.regions, self._grid.spacing
+        halves = [0.5] * len(regions)
+        return postprocessing.regions_to_label_map(masks, regions, halves, "sigmoid", nested, self._clean_up, spacing)
 
 
-def _run_network(
-    bundle: Bundle,
-    number: int,
-    cutter: slices.SliceCutter | volumes.StackCutter,
-    options: Options,
-    start: Setup,
-    job: Job,
-    turn: tuple[int, int],
-) -> tuple[np.ndarray, Setup]:
-    """Probabilities of one network, and the setup that did it; ``turn`` is which of how many networks it is."""
-    threads = options.threads or engine.default_threads()
-    exclusive = bundle.info["activation"] == "softmax"
-
-    def progress(done: int, total: int) -> None:
-        job.progress("Segmenting", turn[0] * total + done, turn[1] * total)
-        job.check_stop()
-
-    for setup in engine.ladder(start):
-        try:
-            network = engine.open_engine(bundle, number, setup, cutter.input_shape, threads)
-            if isinstance(cutter, volumes.StackCutter):
-                return volumes.predict(network, cutter, exclusive, options.flips, progress), setup
-            return slices.predict(network, cutter, setup.batch_size, exclusive, options.flips, progress), setup
-        except (MemoryError, RuntimeError) as error:
-            if not engine.is_out_of_memory(error):
-                raise
-            job.notice(f"Memory ran out with {setup}; a smaller way of working is tried.")
-    raise OutOfMemory("memory ran out, even with one slice at a time", hint="close other programs, or use --device cpu")
-
-
-def _label_map(maps: np.ndarray, bundle: Bundle, grid: Image) -> np.ndarray:
-    info = bundle.info
-    return postprocessing.regions_to_label_map(
-        maps,
-        bundle.regions,
-        info["thresholds"],
-        info["activation"],
-        info["nested"],
-        info["postprocessing"],
-        grid.spacing,
-    )
+def _as_it_is(maps: np.ndarray) -> np.ndarray:
+    return maps
 
 
 class _Clock:
-    """Seconds between laps, by name."""
+    """Seconds between laps, summed up by name."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -196,5 +234,5 @@ class _Clock:
 
     def lap(self, name: str) -> None:
         now = time.perf_counter()
-        self.seconds[name] = round(now - self._last, 3)
+        self.seconds[name] = round(self.seconds.get(name, 0) + now - self._last, 3)
         self._last = now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -23,11 +24,14 @@ class SliceCutter:
     def __init__(self, array: np.ndarray, context: int, divisor: int) -> None:
         self.slices = array.transpose(3, 0, 2, 1)
         self.context = context
-        count, _, height, width = self.slices.shape
+        height, width = self.slices.shape[2:]
         self.padding = (-height % divisor, -width % divisor)
         self.height, self.width = height, width
-        # A slice that is one value throughout (outside of the body) needs no network.
-        self.full = [k for k in range(count) if any(np.ptp(picture) > 0 for picture in self.slices[k])]
+
+    @functools.cached_property
+    def full(self) -> list[int]:
+        """The slices for the network: one that is one value throughout (outside of the body) needs none."""
+        return [k for k, pictures in enumerate(self.slices) if any(np.ptp(picture) > 0 for picture in pictures)]
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -77,12 +81,17 @@ def predict(
             result[:, index] = maps[row, :, : cutter.height, : cutter.width]
         progress(min(start + batch_size, len(full)), len(full))
     if result is None:
-        raise InputError(
-            "nothing is left of the images after preprocessing: every slice is of one value",
-            expected="images with contrast",
-            hint="look at the images: their values differ by less than single precision can tell",
-        )
+        raise nothing_left()
     return result.transpose(0, 3, 2, 1)
+
+
+def nothing_left() -> InputError:
+    """The error for images without contrast."""
+    return InputError(
+        "nothing is left of the images after preprocessing: every slice is of one value",
+        expected="images with contrast",
+        hint="look at the images: their values differ by less than single precision can tell",
+    )
 
 
 def probabilities(logits: np.ndarray, exclusive: bool) -> np.ndarray:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
 
-from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.geometry import stack_starts
-from MedSegEffNetLib.inference.slices import Network, probabilities
+from MedSegEffNetLib.inference.slices import Network, nothing_left, probabilities
 
 
 class StackCutter:
@@ -25,7 +25,11 @@ class StackCutter:
         missing = (max(0, depth - count), -self.height % divisor, -self.width % divisor)
         self.margins = [(length // 2, length - length // 2) for length in missing]
         self.starts = stack_starts(count + missing[0], depth)
-        self.full = [number for number in range(count) if np.ptp(self.volume[:, number]) > 0]
+
+    @functools.cached_property
+    def full(self) -> list[int]:
+        """The slices that are not one value throughout."""
+        return [number for number in range(self.volume.shape[1]) if np.ptp(self.volume[:, number]) > 0]
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
@@ -56,11 +60,7 @@ def predict(
 ) -> np.ndarray:
     """Probabilities ``(R, X, Y, Z)`` float32; where stacks overlap they are averaged."""
     if not cutter.full:
-        raise InputError(
-            "nothing is left of the images after preprocessing: every slice is of one value",
-            expected="images with contrast",
-            hint="look at the images: their values differ by less than single precision can tell",
-        )
+        raise nothing_left()
     count = cutter.volume.shape[1]
     total: np.ndarray | None = None
     seen = np.zeros(count, dtype=np.float32)

@@ -100,6 +100,11 @@ class Bundle:
         return str(self.info["task"])
 
     @property
+    def dimensions(self) -> int:
+        """3 where the networks see volumes, 2 where they see slices."""
+        return 3 if any(entry.get("depth") for entry in self.info["networks"]) else 2
+
+    @property
     def card(self) -> str:
         """The model card (Markdown)."""
         path = self.folder / CARD

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.models.bundle import METADATA, Bundle
+from MedSegEffNetLib.resources import DATA_VARIABLE as DATA_VARIABLE
+from MedSegEffNetLib.resources import data_folder as data_folder
 from MedSegEffNetLib.resources import resources_folder
 from MedSegEffNetLib.task import Task, list_tasks
 
 FOLDER_VARIABLE = "MEDSEGEFFNET_MODELS"
-DATA_VARIABLE = "MEDSEGEFFNET_DATA"
 
 
 def user_folder() -> Path:
     """Where the user's own models live; the environment variable ``MEDSEGEFFNET_MODELS`` names another folder."""
     named = os.environ.get(FOLDER_VARIABLE)
     return Path(named) if named else data_folder() / "Models"
-
-
-def data_folder() -> Path:
-    """The program's own folder in the user's part of the disk, for models, runs and packages.
-
-    The environment variable ``MEDSEGEFFNET_DATA`` names another one.
-    """
-    named = os.environ.get(DATA_VARIABLE)
-    if named:
-        return Path(named)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
-    return base / "MedSegEffNet"
 
 
 def search_path() -> list[Path]:

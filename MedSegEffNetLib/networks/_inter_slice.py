@@ -18,6 +18,41 @@ _GROUPS = 8
 _RELU_GAIN = math.sqrt(2 / (1 - 1 / math.pi))
 
 
+def convolve(features: Tensor, layer: nn.Conv3d, weight: Tensor) -> Tensor:
+    """``layer`` on ``(N, C, D, H, W)`` with ``weight`` in place of its own.
+
+    Under autocast on a CPU it goes by slices: torch's 3D convolution in bfloat16 is slow there, and its way back ends the
+    process on some machines.
+    """
+    if features.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+        return convolve_slices(features, layer, weight)
+    return functional.conv3d(features, weight, layer.bias, layer.stride, layer.padding)  # type: ignore[arg-type]
+
+
+def convolve_slices(features: Tensor, layer: nn.Conv3d, weight: Tensor) -> Tensor:
+    """The same as a 2D convolution of each slice, to which its neighbors are joined as further channels."""
+    taps, step, margin = weight.shape[2], layer.stride[0], int(layer.padding[0])
+    slices = features.movedim(1, -1)  # (N, D, H, W, C): the order in memory that 2D convolutions like best
+    if (taps, margin) == (step, 0):
+        slices = slices.unflatten(1, (-1, taps)).movedim(2, 4).flatten(4)
+    else:
+        slices = functional.pad(slices, (0, 0, 0, 0, 0, 0, margin, margin))
+        reach = slices.shape[1] - taps + 1
+        slices = torch.cat([slices[:, tap : tap + reach : step] for tap in range(taps)], dim=4)
+    pictures, filters = slices.flatten(0, 1).movedim(-1, 1), weight.transpose(1, 2).flatten(1, 2)
+    plane = [int(length) for length in layer.padding[1:]]
+    convolved = functional.conv2d(pictures, filters, layer.bias, layer.stride[1:], plane)
+    return convolved.unflatten(0, slices.shape[:2]).transpose(1, 2)
+
+
+class Conv3d(nn.Conv3d):
+    """A 3D convolution that can be trained in bfloat16 on a CPU too."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The convolution of ``(N, C, D, H, W)``."""
+        return convolve(features, self, self.weight)
+
+
 class StandardizedConv3d(nn.Conv3d):
     """A convolution whose filters have zero mean and a fixed variance, in place of a normalization of its output.
 
@@ -35,7 +70,7 @@ class StandardizedConv3d(nn.Conv3d):
         variance, mean = torch.var_mean(weight, dim=1, keepdim=True, correction=0)
         scale = torch.rsqrt(variance * weight.shape[1] + 1e-4) * self.gain[:, None]
         weight = ((weight - mean) * scale).view_as(self.weight)
-        return functional.conv3d(features, weight, self.bias, self.stride, self.padding)
+        return convolve(features, self, weight)
 
 
 def convolution(
@@ -54,7 +89,7 @@ def convolution(
         ]
     elif norm in NORMS:
         normalization = nn.GroupNorm(_GROUPS, out_channels) if norm == "group" else nn.BatchNorm3d(out_channels)
-        layers = [nn.Conv3d(in_channels, out_channels, kernel, stride, padding, bias=False), normalization]
+        layers = [Conv3d(in_channels, out_channels, kernel, stride, padding, bias=False), normalization]
     else:
         raise ValueError(f"norm is '{norm}', not one of {', '.join(NORMS)}")
     return nn.Sequential(*layers, nn.ReLU(inplace=True)) if relu else nn.Sequential(*layers)

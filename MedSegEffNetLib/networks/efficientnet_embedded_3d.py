@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from MedSegEffNetLib.geometry import stack_starts
 from MedSegEffNetLib.networks._efficientnet import EfficientNetEncoder
-from MedSegEffNetLib.networks._inter_slice import DepthShuffle, ResidualBlock, convolution
+from MedSegEffNetLib.networks._inter_slice import Conv3d, DepthShuffle, ResidualBlock, convolution
 from MedSegEffNetLib.networks._reconstruction import ReconstructionBranch
 
 IMAGE_CHANNELS = 3  # what an EfficientNet takes, and so the depth that is left at the bottom
@@ -200,7 +200,7 @@ class _InterSliceEncoder(nn.Module):
         for width in plan.widths:
             blocks.append(ResidualBlock(width, norm, checkpointing))
         self.steps, self.blocks = nn.ModuleList(steps), nn.ModuleList(blocks)
-        self.to_image = nn.Conv3d(previous, 1, kernel_size=1)
+        self.to_image = Conv3d(previous, 1, kernel_size=1)
 
     def forward(self, volumes: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """The image ``(N, 3, H, W)``, the deepest features, and those of each level for the skips."""
@@ -264,7 +264,7 @@ class _InterSliceDecoder(nn.Module):
         )
         self.blocks = nn.ModuleList(ResidualBlock(width, norm, checkpointing) for width, _, _ in levels)
         factor = 1 if plan.full_depth else plan.strides[0]
-        self.head = nn.Conv3d(plan.widths[0], out_channels * factor, kernel_size=1)
+        self.head = Conv3d(plan.widths[0], out_channels * factor, kernel_size=1)
         self.shuffle = DepthShuffle(factor) if factor > 1 else nn.Identity()
 
     def forward(self, features: Tensor, skips: list[Tensor]) -> Tensor:

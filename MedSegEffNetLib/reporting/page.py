@@ -17,9 +17,12 @@ NOT_CLINICAL = (
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1d2530; --soft: #5b6776; --paper: #fff; --panel: #f4f6f8; --line: #d9dfe5;
-  --accent: #0b6e8a; --warn-ink: #6b3d00; --warn: #fff4dc; --warn-line: #e0a030; }
+  --accent: #0b6e8a; --warn-ink: #6b3d00; --warn: #fff4dc; --warn-line: #e0a030; --good-ink: #14532d;
+  --good: #e7f5ec; --good-line: #2e9e5b; --bad-ink: #7a1420; --bad: #fdeaec; --bad-line: #c9303e; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6eaee; --soft: #9aa7b4; --paper: #14181d; --panel: #1d232a;
-  --line: #36404a; --accent: #58b8d3; --warn-ink: #ffdf9e; --warn: #3a2c10; --warn-line: #b98a2c; } }
+  --line: #36404a; --accent: #58b8d3; --warn-ink: #ffdf9e; --warn: #3a2c10; --warn-line: #b98a2c;
+  --good-ink: #b5ecc8; --good: #12301d; --good-line: #3fae6c; --bad-ink: #ffc4ca; --bad: #3d1519;
+  --bad-line: #d9515d; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
@@ -31,6 +34,11 @@ p, ul { margin: .5rem 0; max-width: 48rem; }
 .subtitle, figcaption, .note { color: var(--soft); }
 .note { font-size: .88rem; }
 .clinical { font-weight: 600; margin: .6rem 0 0; }
+.badge { border-left: 5px solid; border-radius: 4px; padding: .7rem 1rem; margin: 1.2rem 0; }
+.badge strong { display: block; font-size: 1.08rem; }
+.badge ul { margin: .2rem 0; padding-left: 1.2rem; }
+.badge.ok { background: var(--good); border-color: var(--good-line); color: var(--good-ink); }
+.badge.doubtful { background: var(--bad); border-color: var(--bad-line); color: var(--bad-ink); }
 .warnings { background: var(--warn); color: var(--warn-ink); border-left: 5px solid var(--warn-line);
   border-radius: 4px; padding: .7rem 1rem; margin: 1.2rem 0; }
 .warnings strong { display: block; }
@@ -64,13 +72,14 @@ code { font-family: ui-monospace, Consolas, Menlo, monospace; font-size: .9em; }
 .card pre { overflow-x: auto; font-size: .85rem; }
 footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--line); }
 @media print { :root { --ink: #000; --soft: #444; --paper: #fff; --panel: #f4f4f4; --line: #bbb; --accent: #0b6e8a;
-  --warn: #fff; --warn-ink: #000; } body { font-size: 10.5pt; } main { max-width: none; padding: 0; }
-  h2, h3 { break-after: avoid; } tr, .warnings { break-inside: avoid; } .wide { overflow: visible; } }
+  --warn: #fff; --warn-ink: #000; --good: #fff; --good-ink: #000; --bad: #fff; --bad-ink: #000; }
+  body { font-size: 10.5pt; } main { max-width: none; padding: 0; }
+  h2, h3 { break-after: avoid; } tr, .warnings, .badge { break-inside: avoid; } .wide { overflow: visible; } }
 """
 
 
-def document(title: str, subtitle: str, parts: Iterable[str], warnings: Sequence[str] = ()) -> str:
-    """The whole page. It loads nothing, runs nothing, and suits light and dark screens and paper."""
+def document(title: str, subtitle: str, parts: Iterable[str], warnings: Sequence[str] = (), badge: str = "") -> str:
+    """The whole page, with ``badge`` at its top. It loads nothing, runs nothing, and suits any screen and paper."""
     head = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -78,13 +87,20 @@ def document(title: str, subtitle: str, parts: Iterable[str], warnings: Sequence
     )
     header = (
         f'<header><h1>{escape(title)}</h1><p class="subtitle">{escape(subtitle)}</p>'
-        f'<p class="clinical">{NOT_CLINICAL}</p></header>\n'
+        f'<p class="clinical">{NOT_CLINICAL}</p></header>\n{badge}'
     )
     if warnings:
         items = "".join(f"<li>{escape(warning)}</li>" for warning in warnings)
         header += f'<aside class="warnings" role="note"><strong>Please note</strong><ul>{items}</ul></aside>\n'
     footer = f'<footer class="note">Made by MedSegEffNet. {NOT_CLINICAL}</footer>\n</main>\n</body>\n</html>\n'
     return head + header + "\n".join(part for part in parts if part) + footer
+
+
+def badge(kind: str, verdict: str, sentences: Sequence[str]) -> str:
+    """A verdict that leaps to the eye, with its reasons; ``kind`` is ``ok`` or ``doubtful``."""
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    reasons = f"<ul>{items}</ul>" if items else ""
+    return f'<aside class="badge {kind}" role="note"><strong>{escape(verdict)}</strong>{reasons}</aside>\n'
 
 
 def section(heading: str, *parts: str) -> str:

@@ -41,6 +41,8 @@ def write_segmentation_report(
     model: str = "",
     card: str = "",
     warnings: Sequence[str] = (),
+    doubts: Sequence[str] | None = None,
+    shown_on: str = "",
     measured: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
@@ -52,17 +54,19 @@ def write_segmentation_report(
     label_map : integers (X, Y, Z) with the values of ``labels``. Where its spacing is not known, voxels are counted
         instead of mL, and no orientation letters are drawn.
     volumes_ml : volume of each label in mL, by its name.
-    regions : sets of labels whose volumes are listed too.
+    regions : sets of labels whose volumes are listed too, the outermost first.
     model : name and version.
     card : the part of the model card to show, Markdown.
     warnings : sentences shown at the top.
+    doubts : reasons why the result is doubtful; None: nobody looked for any.
+    shown_on : the channel that comes first and whose further slices are shown; empty, or not among the channels: the one
+        in which the labeled part stands out most.
     measured, provenance : names and values, e.g. ``{"seconds": 3.1}``, ``{"created": "2026-01-31"}``.
 
-    The channel in which the labeled part stands out most comes first, and the further slices show that one.
     ``ValueError`` for a channel of several components; :class:`MedSegEffNetError` when a file cannot be written.
     """
     scene = pictures.make_scene(channels, {"labels": label_map})
-    main = pictures.clearest_channel(scene, "labels")
+    main = shown_on if shown_on in channels else pictures.clearest_channel(scene, "labels")
     present = [label for label in labels if np.any(label_map.array == label.value)]
     views = [
         item for name in [main, *(name for name in channels if name != main)] for item in _views(scene, name, present)
@@ -83,7 +87,15 @@ def write_segmentation_report(
     subtitle = f"{', '.join(channels)} · {' × '.join(map(str, label_map.shape))} voxels" + _spacing(label_map)
     path = Path(path)
     _write_pictures(path.with_name(f"{path.stem}_pictures"), [*views, *strip, *others])
-    atomic.write_text(path, page.document(title, subtitle, parts, told))
+    atomic.write_text(path, page.document(title, subtitle, parts, told, _verdict(doubts)))
+
+
+def _verdict(doubts: Sequence[str] | None) -> str:
+    if doubts is None:
+        return ""
+    if doubts:
+        return page.badge("doubtful", "Doubtful result: check it slice by slice before you use it", doubts)
+    return page.badge("ok", "No automatic check speaks against this result", ["This does not prove it right."])
 
 
 def view_title(scene: Scene, view: View) -> str:
@@ -151,21 +163,28 @@ def _volumes(
     regions: Sequence[Region],
     volumes_ml: Mapping[str, float],
 ) -> str:
-    """The table of labels, and of regions that are no label by themselves."""
+    """The tables of labels and, where one is more than a label, of regions, with their share of the outermost one."""
     voxels = {label.value: int(np.count_nonzero(label_map.array == label.value)) for label in labels}
-    sums = [region for region in regions if len(region.labels) > 1]
-    counts = [voxels[label.value] for label in labels] + [
-        sum(voxels[value] for value in region.labels) for region in sums
-    ]
-    of_label = {label.value: volumes_ml[label.name] for label in labels}
-    sizes = [*of_label.values()] + [sum(of_label[value] for value in region.labels) for region in sums]
-    names = [label.name for label in labels] + [f"{region.title} ({region.name})" for region in sums]
-    rows = [
-        [name, page.number(size, 2) if label_map.spacing_known else "spacing unknown", f"{count:,}"]
-        for name, size, count in zip(names, sizes, counts, strict=True)
-    ]
-    colors = [*(label.color for label in labels), *(None for _ in sums)]
-    return page.table(["Structure", "Volume (mL)", "Voxels"], rows, colors)
+    sizes = {label.value: volumes_ml[label.name] for label in labels}
+
+    def cells(name: str, values: Sequence[int]) -> list[str]:
+        size = page.number(sum(sizes[value] for value in values), 2) if label_map.spacing_known else "spacing unknown"
+        return [name, size, f"{sum(voxels[value] for value in values):,}"]
+
+    header = ["Structure", "Volume (mL)", "Voxels"]
+    colors = {label.value: label.color for label in labels}
+    of_labels = page.table(header, [cells(label.name, [label.value]) for label in labels], list(colors.values()))
+    if all(len(region.labels) == 1 for region in regions):
+        return of_labels
+    outer = sum(voxels[value] for value in regions[0].labels)
+    rows = []
+    for region in regions:
+        part = sum(voxels[value] for value in region.labels)
+        share = f"{part / outer:.1%}" if outer and set(region.labels) <= set(regions[0].labels) else "–"
+        rows.append([*cells(f"{region.title} ({region.name})", region.labels), share])
+    swatches = [colors[region.labels[0]] if len(region.labels) == 1 else None for region in regions]
+    of_regions = page.table(["Region", *header[1:], f"Share of {regions[0].title}"], rows, swatches)
+    return of_regions + page.heading("Labels") + of_labels
 
 
 def _figures(items: Pictures, least_width: str) -> str:

@@ -103,14 +103,15 @@ def add_mimics(tissues: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 
 
 def grow_tumor(tissues: np.ndarray, draw: np.random.Generator, kind: str = "") -> np.ndarray:
-    """``tissues`` with a tumor of ``kind`` (one of :data:`KINDS`; empty: any), which starts in white matter.
+    """``tissues`` with a tumor of ``kind`` (one of :data:`KINDS`; empty: any), which starts in white matter (if any).
 
     The front runs faster in white than in grey matter and not at all in fluid (fast marching, Sethian 1996), so that
     edema follows the tracts; the core grows rounder, and its rim is what lies near its border.
     """
     kind = kind or str(draw.choice(list(_FREQUENCY), p=list(_FREQUENCY.values())))
     form = KINDS[kind]
-    inside = np.argwhere(tissues[::4, ::4, ::4] == _WHITE) * 4
+    coarse = tissues[::4, ::4, ::4]
+    inside = np.argwhere(coarse == (_WHITE if _WHITE in coarse else coarse.max())) * 4
     seed = inside[draw.integers(len(inside))]
     rough = 0.5 * smooth_noise(tissues.shape, 9.0, draw) + 0.25 * smooth_noise(tissues.shape, 3.0, draw)
     core_mm = draw.uniform(*form.core_mm)
@@ -178,7 +179,7 @@ def render(
     image += brightness.texture[tissues] * texture
     thickness = draw.uniform(1.5, 5.0) if draw.random() < 0.35 else 0.0
     in_plane = draw.uniform(0.4, 1.0)
-    image = _blur(image, (in_plane, in_plane, max(in_plane, thickness / 2.355)))
+    image = blur(image, (in_plane, in_plane, max(in_plane, thickness / 2.355)))
     if draw.random() < 0.7:
         field = smooth_noise(tissues.shape, 40.0, draw)
         image = image + draw.uniform(0, 0.15) * field * (image - brightness.mean[0])
@@ -190,7 +191,7 @@ def smooth_noise(shape: tuple[int, ...], length: float, draw: np.random.Generato
     """Gaussian noise of unit variance, float32 ``shape``, that varies over ``length`` voxels."""
     step = max(1, int(length / 1.5))
     coarse = tuple(-(-size // step) + 3 for size in shape)
-    noise = _blur(draw.standard_normal(coarse, dtype=np.float32), (length / step,) * 3)
+    noise = blur(draw.standard_normal(coarse, dtype=np.float32), (length / step,) * 3)
     noise /= max(float(noise.std()), 1e-6)
     return _enlarge(noise, step, shape)
 
@@ -224,7 +225,8 @@ def _enlarge(coarse: np.ndarray, step: int, shape: tuple[int, ...]) -> np.ndarra
     return enlarged
 
 
-def _blur(image: np.ndarray, sigmas: tuple[float, ...]) -> np.ndarray:
+def blur(image: np.ndarray, sigmas: tuple[float, ...]) -> np.ndarray:
+    """``image`` ``(X, Y, Z)`` float32 smoothed by Gaussians of ``sigmas`` voxels; below 0.3 there is none."""
     import SimpleITK as sitk
 
     blurred = sitk.GetImageFromArray(np.ascontiguousarray(image.T))

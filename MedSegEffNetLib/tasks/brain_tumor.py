@@ -6,8 +6,27 @@ brightest and darkest half percent clipped before it, so that vessels do not set
 
 from dataclasses import replace
 
-from MedSegEffNetLib.task import Citation, Ensemble, Label, Network, Region, SegmentationTask, Step
+from MedSegEffNetLib.task import (
+    Citation,
+    Ensemble,
+    Label,
+    Network,
+    PublishedFigure,
+    Region,
+    SegmentationTask,
+    Step,
+    VolumeRange,
+)
 from MedSegEffNetLib.tasks._terms import EDEMA, ENHANCING, FLAIR, NECROSIS, T1, T1CE, T2
+
+# The thesis' table: Dice of ET, WT and TC as mean, standard deviation and median.
+_PUBLISHED = {
+    "flair": ("FLAIR network", (0.30, 0.23, 0.37), (0.84, 0.13, 0.89), (0.53, 0.25, 0.61)),
+    "t1ce": ("T1ce network", (0.65, 0.32, 0.80), (0.74, 0.17, 0.78), (0.68, 0.31, 0.79)),
+    "t2": ("T2 network", (0.35, 0.25, 0.42), (0.81, 0.13, 0.85), (0.57, 0.25, 0.65)),
+    "first": ("first combination", (0.65, 0.31, 0.81), (0.84, 0.10, 0.87), (0.68, 0.31, 0.78)),
+    "second": ("second combination", (0.46, 0.29, 0.58), (0.78, 0.12, 0.81), (0.62, 0.26, 0.68)),
+}
 
 TASK = SegmentationTask(
     id="brain-tumor",
@@ -44,7 +63,8 @@ TASK = SegmentationTask(
             {"variant": "lite0", "schedule": "whole", "norm": "weight", "encoder_weights": "imagenet"},
         ),
     ),
-    # The thesis' recipe; its network: --set network.variant=b0 network.schedule=faithful network.norm=group.
+    # The thesis' recipe with changes of the images; its network:
+    # --set network.variant=b0 network.schedule=faithful network.norm=group.
     recipe={
         "epochs": 300,
         "batch_size": 1,
@@ -57,6 +77,17 @@ TASK = SegmentationTask(
         "decay": 0.1,
         "patience": 50,
         "monitor": "loss",
+        "augmentation": {
+            "rotation_degrees": 15.0,
+            "zoom": 0.1,
+            "shift": 0.05,
+            "flip_left_right": 0.5,
+            "intensity": 0.15,
+            "gamma": 0.2,
+            "noise": 0.05,
+            "bias_field": 0.15,
+            "blur": 0.1,
+        },
     },
     ensembles=(
         Ensemble(
@@ -78,4 +109,22 @@ TASK = SegmentationTask(
             "https://arxiv.org/abs/2011.11052",
         ),
     ),
+    published=tuple(
+        PublishedFigure(
+            system,
+            "dice",
+            mean,
+            data="125 validation cases of BraTS 2020",
+            source="master thesis, University of Bejaia, 2020",
+            region=region,
+            std=std,
+            median=median,
+            ensemble=ensemble,
+        )
+        for ensemble, (system, *figures) in _PUBLISHED.items()
+        for region, (mean, std, median) in zip(("ET", "WT", "TC"), figures, strict=True)
+    ),
+    shown_on="t1ce",
+    plausible_ml={"WT": VolumeRange(0.5, 350), "TC": VolumeRange(0.1, 250), "ET": VolumeRange(0.05, 200)},
+    checks=("skull_stripped",),
 )

@@ -4,7 +4,19 @@ Open in the thesis: the Hounsfield window before standardization (here the lung 
 thesis segments the infection; the lung is predicted too, so that the infection can be given as a share of it.
 """
 
-from MedSegEffNetLib.task import Channel, Citation, Code, Label, Network, Region, SegmentationTask, Step, Terminology
+from MedSegEffNetLib.task import (
+    Channel,
+    Citation,
+    Code,
+    Label,
+    Network,
+    PublishedFigure,
+    Region,
+    SegmentationTask,
+    Step,
+    Terminology,
+    VolumeRange,
+)
 from MedSegEffNetLib.tasks._terms import ALTERED, ANATOMY
 
 _LUNG = Code("SCT", "39607008", "Lung")
@@ -51,5 +63,23 @@ TASK = SegmentationTask(
             "Ma et al.: COVID-19 CT Lung and Infection Segmentation Dataset, 2020.",
             "https://zenodo.org/records/3757476",
         ),
+    ),
+    plausible_ml={"lung": VolumeRange(500, 9000, always=True)},
+    checks=("chest_ct",),
+    published=tuple(
+        PublishedFigure(
+            f"U-Net monitored by {title}, {split}",
+            metric,
+            mean,
+            data=f"{split} slices of 20 labelled CT volumes (Zenodo 3757476)",
+            source="master thesis, University of Biskra, 2021",
+            region="infection",
+        )
+        for title, metric, figures in (
+            ("accuracy", "accuracy", (0.9971, 0.9948)),
+            ("IoU", "iou", (0.9233, 0.8742)),
+            ("Dice", "dice", (0.9198, 0.8603)),
+        )
+        for split, mean in zip(("training and validation", "test"), figures, strict=True)
     ),
 )

@@ -1,6 +1,17 @@
 """Four layers of the heel's skin in 2D MRI (master thesis, University of Bejaia, 2020)."""
 
-from MedSegEffNetLib.task import Channel, Citation, Code, Label, Network, Region, SegmentationTask, Step, Terminology
+from MedSegEffNetLib.task import (
+    Channel,
+    Citation,
+    Code,
+    Label,
+    Network,
+    PublishedFigure,
+    Region,
+    SegmentationTask,
+    Step,
+    Terminology,
+)
 from MedSegEffNetLib.tasks._terms import ANATOMY, TISSUE
 
 _HEEL = Code("SCT", "76853006", "Heel")
@@ -54,4 +65,14 @@ TASK = SegmentationTask(
     },
     metrics=("accuracy", "dice", "iou", "sensitivity", "specificity", "precision", "f1", "hd95"),
     citations=(Citation("Master thesis, University of Bejaia, 2020."),),
+    published=tuple(
+        PublishedFigure(
+            system,
+            "accuracy",
+            mean,
+            data="unseen images of 20 subjects",
+            source="master thesis, University of Bejaia, 2020",
+        )
+        for system, mean in (("U-Net", 0.81), ("EfficientNet U-Net", 0.90))
+    ),
 )

@@ -40,7 +40,8 @@ _REAL = {
     "decay": (1e-6, 1.0),
     "warmup": (0.0, 1e6),
     "validation_fraction": (0.001, 0.999),
-    **dict.fromkeys(("ema", "channel_dropout", "background_noise", "test_fraction"), (0.0, 0.99999)),
+    "background_noise": (0.0, 0.49),  # a target of 0.5 is no background any more
+    **dict.fromkeys(("ema", "channel_dropout", "synthetic_share", "test_fraction"), (0.0, 0.99999)),
 }
 
 
@@ -56,7 +57,8 @@ class Recipe:
     size : pixels of a slice after the task's ``resize`` step; 0: as the task says.
     context : neighboring slices on either side that the network sees besides the one it segments.
     empties_per_epoch : slices without any region drawn anew for each epoch; -1: all of them.
-    samples_per_epoch : volumes (3D) drawn in an epoch; 0: each one once.
+    samples_per_epoch : volumes (3D) drawn in an epoch; 0: as many as there are cases.
+    synthetic_share : part of these volumes that are synthetic patients with tumors (3D brain MRI alone).
     channels : channels to train a network for, in a task with one network a channel; empty: all that the cases have.
     optimizer, learning_rate, weight_decay : ``adam``, ``adamw`` or ``sgd`` (Nesterov momentum 0.9).
     schedule : ``plateau`` multiplies the rate by ``decay`` after ``patience`` epochs without improvement of the monitor,
@@ -81,6 +83,7 @@ class Recipe:
     context: int = 0
     empties_per_epoch: int = -1
     samples_per_epoch: int = 0
+    synthetic_share: float = 0.0
     channels: tuple[str, ...] = ()
     optimizer: str = "adam"
     learning_rate: float = 1e-3

@@ -85,36 +85,40 @@ class Trainer:
         """Train until the last epoch or until nothing improves any more; returns a row of figures for each epoch."""
         while not self.finished:
             started = time.monotonic()
-            row = {"epoch": float(self.epoch + 1), "train_loss": self.train_epoch(training, job)}
+            row = {"epoch": float(self.epoch + 1), **self.train_epoch(training, job)}
             row |= self.validate(validation, job)
             row["seconds"] = time.monotonic() - started
             self._finish_epoch(row, run, job)
             job.check_stop()
         return self.history
 
-    def train_epoch(self, cases: Sequence[Any], job: Job) -> float:
-        """One pass over the training cases; returns the mean loss."""
+    def train_epoch(self, cases: Sequence[Any], job: Job) -> dict[str, float]:
+        """One pass over the training cases; returns the mean loss, and the scores over all its patches together."""
         seed = self.recipe.seed * 100_003 + self.epoch
         draw = np.random.default_rng(seed)
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
         count, stream = self._feed.training(cases, draw)
-        total = 0.0
+        total, counts = 0.0, np.zeros(1, dtype=np.int64)
         self.network.train()
         for number, (images, targets) in enumerate(stream):
             self._set_rate(self.epoch + number / count)
             size = self._patch_size(images)
             images, targets = augment(images, targets, self.augmentation, size, generator)
-            total += self._step(images, _raise_background(targets, self.recipe.background_noise, generator))
+            loss, counted = self._step(images, _raise_background(targets, self.recipe.background_noise, generator))
+            total, counts = total + loss, counts + counted
             stage = f"Epoch {self.epoch + 1} of {self.recipe.epochs}"
             job.progress(f"{self.key}: {stage}" if self.key else stage, number + 1, count)
             job.check_stop()
-        return total / count
+        scores = _figures(counts, self.exclusive)
+        return {"train_loss": total / count, **{f"train_{name}": value for name, value in scores.items()}}
 
-    def _step(self, images: Tensor, targets: Tensor) -> float:
+    def _step(self, images: Tensor, targets: Tensor) -> tuple[float, np.ndarray]:
+        """The loss, and what :func:`_count` counts."""
         with self._autocast():
             logits = self.network(self._on_device(images))
-        loss = self.loss(logits.float(), targets.to(self.device), self.exclusive)
+        targets = targets.to(self.device)
+        loss = self.loss(logits.float(), targets, self.exclusive)
         auxiliary = getattr(self.network, "auxiliary_loss", None)
         if auxiliary is not None:
             loss = loss + auxiliary
@@ -125,7 +129,7 @@ class Trainer:
         self.steps += 1
         if self.recipe.ema:
             self._update_average()
-        return float(loss.detach())
+        return float(loss.detach()), _count(logits.detach(), targets, self.exclusive)
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -139,11 +143,11 @@ class Trainer:
 
     @torch.inference_mode()
     def validate(self, cases: Sequence[Any], job: Job) -> dict[str, float]:
-        """Mean figures over cases: loss, and Dice, IoU and accuracy of each case's whole volume, regions averaged."""
+        """Mean figures over cases: loss, and Dice, IoU and accuracy of each case's whole volume, known regions averaged."""
         self.average.eval()
         losses, figures = [], []
         for number, case in enumerate(cases):
-            counts: np.ndarray | int = 0
+            counts, known = np.zeros(1, dtype=np.int64), np.ones(1, dtype=bool)
             for images, targets in self._feed.validation(case):
                 images, targets = cut(images, targets, self._padded_size(images))
                 with self._autocast():
@@ -151,7 +155,8 @@ class Trainer:
                 targets = targets.to(self.device)
                 losses.append(float(self.loss(logits, targets, self.exclusive)))
                 counts = counts + _count(logits, targets, self.exclusive)
-            figures.append(_figures(np.asarray(counts), self.exclusive))
+                known = known & (targets >= 0).transpose(0, 1).flatten(1).all(dim=1).cpu().numpy()
+            figures.append(_figures(counts[:, known], self.exclusive))
             job.progress("Validation", number + 1, len(cases))
         means = {name: float(np.mean([row[name] for row in figures])) for name in figures[0]} if figures else {}
         return {"val_loss": float(np.mean(losses)) if losses else math.nan, **{f"val_{k}": v for k, v in means.items()}}

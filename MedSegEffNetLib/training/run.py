@@ -33,10 +33,12 @@ from MedSegEffNetLib.task import Channel, SegmentationTask, Step, get_segmentati
 from MedSegEffNetLib.training import checkpoint
 from MedSegEffNetLib.training.config import Recipe
 from MedSegEffNetLib.training.data import load_volume, to_slices
-from MedSegEffNetLib.training.loop import Trainer
-from MedSegEffNetLib.training.volumes import Prepared, prepare
+from MedSegEffNetLib.training.loop import Feed, Trainer
+from MedSegEffNetLib.training.synthetic import PatientMaps, SyntheticFeed, check_task
+from MedSegEffNetLib.training.volumes import Prepared, VolumeFeed, prepare
 
 MODEL = "model"
+SYNTHETIC = "synthetic"  # folder of the tissue maps of synthetic patients
 WHOLE = "network"  # key of the network that sees all channels
 
 
@@ -124,6 +126,8 @@ def train(
     if listener is not None:
         job.listeners.append(listener)
     with job:
+        sizes = {name: {"cases": len(part), "patients": len({c.patient for c in part})} for name, part in cases.items()}
+        job.emit("data", splits={name: size for name, size in sizes.items() if size["cases"]})
         folder = _train(request, cases, run, job)
         job.finish(model=folder.name)
     return folder
@@ -161,6 +165,8 @@ def resolve(
     if bundle:
         recipe = recipe.replaced(context=int(entry["context"]), size=0, network={})
     recipe = recipe.with_texts(settings)
+    if recipe.synthetic_share:
+        check_task(task)
     if recipe.size:
         preprocessing = tuple(
             Step(step.name, {"size": [recipe.size, recipe.size]}) if step.name == "resize" else step
@@ -233,6 +239,7 @@ def _train(request: Request, cases: Mapping[str, Sequence[Case]], run: Path, job
     recipe = request.recipe
     pipeline = Pipeline.from_steps(request.preprocessing)
     if request.task.ensembles:
+        _tell_unknown_regions(request, cases["train"], job)
         trainers = _train_separately(request, cases, pipeline, run, job)
         return _finish(request, cases, pipeline, trainers, run)
     _seed_everything(recipe.seed)
@@ -267,16 +274,19 @@ def _train_separately(
 ) -> dict[str, Trainer]:
     """One network a channel after the other; a channel that no case has gets none."""
     trainers = {}
+    recipe = request.recipe
     names = [(split, case) for split in ("train", "val") for case in cases[split]]
+    maps = PatientMaps(cases["train"], request.task, pipeline, run / SYNTHETIC, recipe.seed)
     for key, channels in request.networks.items():
-        _seed_everything(request.recipe.seed)
-        trainer = _trainer(request, key, run / key, job)
+        _seed_everything(recipe.seed)
+        feed = SyntheticFeed(VolumeFeed(recipe), maps, key) if recipe.synthetic_share else None
+        trainer = _trainer(request, key, run / key, job, feed)
         prepared: dict[str, list[Prepared]] = {"train": [], "val": []}
         for number, (split, case) in enumerate(names if not trainer.finished else []):
             # One case at a time: a hundred cases at full size and in four channels would not fit into memory.
             volume = load_volume(case, channels)
             if volume is not None:
-                prepared[split].append(prepare(case.id, volume, request.task, pipeline))
+                prepared[split].append(prepare(case.id, volume, request.task, pipeline, case.regions))
             job.progress(f"{key}: Preparing", number + 1, len(names))
             job.check_stop()
         if not trainer.finished and not (prepared["train"] and prepared["val"]):
@@ -293,7 +303,18 @@ def _train_separately(
     return trainers
 
 
-def _trainer(request: Request, key: str, run: Path, job: Job) -> Trainer:
+def _tell_unknown_regions(request: Request, cases: Sequence[Case], job: Job) -> None:
+    """Say which regions no training case knows, and what that means."""
+    known = {name for case in cases for name in case.regions or [region.name for region in request.task.regions]}
+    unknown = [region.name for region in request.task.regions if region.name not in known]
+    if unknown:
+        outcome = "they are learnt from synthetic patients alone."
+        if not request.recipe.synthetic_share:
+            outcome = "they cannot be learnt. Add cases that tell them, or set synthetic_share."
+        job.notice(f"The label maps of these cases do not tell {', '.join(unknown)}: {outcome}")
+
+
+def _trainer(request: Request, key: str, run: Path, job: Job, feed: Feed | None = None) -> Trainer:
     network = networks.build(request.network, request.network_arguments)
     if request.parent:
         there = [entry.get("key") for entry in request.parent.info["networks"]]
@@ -301,7 +322,7 @@ def _trainer(request: Request, key: str, run: Path, job: Job) -> Trainer:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     exclusive = request.task.activation == "softmax"
     named = "" if key == WHOLE else key
-    trainer = Trainer(network, request.recipe, request.task.channels, exclusive, device, key=named)
+    trainer = Trainer(network, request.recipe, request.task.channels, exclusive, device, feed, named)
     last = run / checkpoint.LAST
     if last.is_file():
         trainer.restore(checkpoint.load(last))

@@ -32,16 +32,39 @@ class Prepared:
     targets: np.ndarray
 
 
-def prepare(case_id: str, volume: Volume, task: SegmentationTask, pipeline: Pipeline) -> Prepared:
-    """Preprocess ``volume``; an :class:`InputError` if it has no label map."""
+def prepare(
+    case_id: str, volume: Volume, task: SegmentationTask, pipeline: Pipeline, known: Sequence[str] = ()
+) -> Prepared:
+    """Preprocess ``volume``, of whose label map the regions ``known`` are right (empty: all of them).
+
+    :class:`InputError` if it has no label map.
+    """
     prepared, _ = pipeline.apply(volume)
     if prepared.label is None:
         raise InputError(f"case {case_id} has no label map", hint="training needs a label map for every case")
-    targets = np.stack([np.isin(prepared.label, region.labels) for region in task.regions])
-    images = prepared.array.transpose(0, 3, 2, 1).astype(np.float16)
-    return Prepared(
-        case_id, np.ascontiguousarray(images), np.ascontiguousarray(targets.transpose(0, 3, 2, 1).astype(np.int8))
-    )
+    return as_prepared(case_id, prepared.array, prepared.label, task, known)
+
+
+def as_prepared(
+    case_id: str, images: np.ndarray, label: np.ndarray, task: SegmentationTask, known: Sequence[str] = ()
+) -> Prepared:
+    """From normalized ``images`` ``(C, X, Y, Z)`` and a label map ``(X, Y, Z)`` of which the regions ``known`` are right.
+
+    Of another region nothing is known within the known ones around it; outside of them there is none of it. Empty: all
+    regions are known.
+    """
+    targets = np.empty((len(task.regions), *label.shape), dtype=np.int8)
+    unknown = np.full(label.shape, -1, dtype=np.int8)
+    for target, region in zip(targets, task.regions, strict=True):
+        inside = np.isin(label, region.labels)
+        if not known or region.name in known:
+            target[...] = inside
+            if task.nested:
+                unknown[~inside] = 0
+        else:
+            target[...] = unknown
+    flipped = (np.ascontiguousarray(array.transpose(0, 3, 2, 1)) for array in (images.astype(np.float16), targets))
+    return Prepared(case_id, *flipped)
 
 
 @dataclass(frozen=True)
@@ -63,7 +86,7 @@ class VolumeFeed:
         order = np.concatenate(rounds)[:wanted].tolist()
         size = self.recipe.batch_size
         groups = [order[start : start + size] for start in range(0, len(order), size)]
-        return len(groups), (self._batch([cases[number] for number in group], draw) for group in groups)
+        return len(groups), (self.batch([cases[number] for number in group], draw) for group in groups)
 
     def validation(self, case: Prepared) -> Iterator[tuple[Tensor, Tensor]]:
         """The whole case, alone."""
@@ -72,7 +95,8 @@ class VolumeFeed:
             torch.from_numpy(case.targets[None].astype(np.float32)),
         )
 
-    def _batch(self, cases: Sequence[Prepared], draw: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def batch(self, cases: Sequence[Prepared], draw: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """``cases`` together, cut along the depth; smaller ones are padded by their edges."""
         windows = [self._window(case.images.shape[1], draw) for case in cases]
         images = [case.images[:, window] for case, window in zip(cases, windows, strict=True)]
         targets = [case.targets[:, window] for case, window in zip(cases, windows, strict=True)]

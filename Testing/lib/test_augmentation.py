@@ -56,6 +56,31 @@ def test_the_same_seed_gives_the_same_batch():
     assert set(first[1].unique().tolist()) <= {0.0, 1.0}
 
 
+def test_what_is_not_known_moves_along_and_stays_so():
+    images, targets = torch.zeros(2, 1, 6, 32, 32), torch.zeros(2, 3, 6, 32, 32)
+    targets[:, 0, :, 8:24, 8:24], targets[:, 1:, :, 8:24, 8:24] = 1, -1
+    _, moved = augment(images, targets, STRONG, (32, 32), seeded())
+    assert torch.equal(moved[:, 1], -moved[:, 0])
+    assert set(moved.unique().tolist()) == {-1.0, 0.0, 1.0}
+
+
+def test_a_volume_changes_in_all_slices_alike_and_its_background_stays_under_a_bias_field():
+    images, targets = torch.full((1, 1, 8, 32, 32), -4.0), torch.zeros(1, 3, 8, 32, 32)
+    images[..., 8:20, 10:24], targets[..., 8:20, 10:24] = 1.0, 1
+    moving = Augmentation(rotation_degrees=25, zoom=0.2, shift=0.1, flip_left_right=0.5, bias_field=0.3)
+    changed, moved = augment(images, targets, moving, (32, 32), seeded(1))
+    assert all(torch.equal(moved[:, :, 0], moved[:, :, index]) for index in range(8))
+    assert (changed[..., 0, 0] == -4).all()
+    assert changed[changed > 0].std() > 0.02
+
+
+def test_thick_slices_are_simulated_along_the_depth():
+    images = torch.randn(1, 1, 16, 8, 8, generator=seeded())
+    changed, _ = augment(images, images[:, :, :, :8], Augmentation(blur=1.0), (8, 8), seeded())
+    rough = [(part[:, :, 1:] - part[:, :, :-1]).abs().mean() for part in (images, changed)]
+    assert rough[1] < 0.5 * rough[0]
+
+
 def test_cutting_keeps_pixels_as_they_are():
     images, targets = a_batch()
     cropped, _ = cut(images, targets, (32, 32))

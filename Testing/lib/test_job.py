@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from MedSegEffNetLib import job as job_module
 from MedSegEffNetLib.errors import InputError, MedSegEffNetError, Stopped
 from MedSegEffNetLib.job import EVENTS, LOCK, REQUEST, SCHEMA, STOP, Job, read_events, read_request, running_process
+from MedSegEffNetLib.processes import process_began
 
 
 def kinds(folder):
@@ -147,7 +147,7 @@ def test_a_job_without_a_folder_writes_nothing(tmp_path, monkeypatch):
 
 def test_a_folder_in_use_by_another_process_is_refused(tmp_path):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        began = job_module._process_began(other.pid)
+        began = process_began(other.pid)
         write_lock(tmp_path, process=other.pid, process_began=began)
         assert running_process(tmp_path) == other.pid
         with pytest.raises(InputError, match=f"process {other.pid}"):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.losses import LOSSES, get_loss, soft_dice
+from MedSegEffNetLib.losses import LOSSES, cross_entropy, get_loss, soft_dice
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -29,6 +29,31 @@ def test_soft_dice_is_the_squared_form():
         t, q = targets[:, region], p[:, region]
         expected.append(1 - (2 * (t * q).sum() + 1) / ((t**2).sum() + (q**2).sum() + 1))
     torch.testing.assert_close(soft_dice(logits, targets), torch.stack(expected).mean())
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.2, 0.4])
+def test_the_dice_does_not_change_with_the_noise_on_the_background(alpha):
+    from MedSegEffNetLib.training.loop import _raise_background
+
+    draw = torch.Generator().manual_seed(0)
+    logits = torch.randn(1, 3, 8, 16, 16, generator=draw)
+    targets = (torch.rand(logits.shape, generator=draw) > 0.99).float()
+    targets[:, 1, :2] = -1
+    noisy = _raise_background(targets, alpha, draw)
+    assert (noisy != targets).any()
+    assert torch.equal(soft_dice(logits, noisy), soft_dice(logits, targets))
+    assert cross_entropy(logits, noisy) > cross_entropy(logits, targets)
+
+
+def test_what_is_not_known_counts_for_nothing():
+    draw = torch.Generator().manual_seed(0)
+    logits = torch.randn(1, 2, 8, 8, generator=draw)
+    targets = (torch.rand(logits.shape, generator=draw) > 0.5).float()
+    targets[:, :, :3] = -1
+    other = logits.clone()
+    other[:, :, :3] = 5
+    for name in LOSSES:
+        assert get_loss(name)(logits, targets, False) == get_loss(name)(other, targets, False)
 
 
 def test_an_unknown_loss_is_refused_with_those_there_are():

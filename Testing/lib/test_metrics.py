@@ -37,7 +37,9 @@ def brute_force_hd95(first, second, spacing):
 def test_metrics_are_those_of_a_case_counted_by_hand():
     true = np.array([1, 1, 1, 0, 0, 0, 0, 0], dtype=bool).reshape(8, 1, 1)
     predicted = np.array([1, 1, 0, 1, 1, 0, 0, 0], dtype=bool).reshape(8, 1, 1)
-    found = metrics.case_metrics(predicted, true, (1, 1, 1), metrics.METRICS[:-1])
+    found = metrics.case_metrics(
+        predicted, true, (1, 1, 1), [name for name in metrics.METRICS if name not in metrics.DISTANCES]
+    )
     assert metrics.count(predicted, true) == metrics.Counts(tp=2, fp=2, fn=1, tn=3)
     assert found == pytest.approx(
         {
@@ -55,9 +57,13 @@ def test_metrics_are_those_of_a_case_counted_by_hand():
 @pytest.mark.parametrize(
     ("predicted", "true", "expected"),
     [
-        (False, False, {"dice": 1, "iou": 1, "f1": 1, "sensitivity": None, "precision": None, "hd95": 0}),
-        (False, True, {"dice": 0, "iou": 0, "f1": 0, "sensitivity": 0, "precision": None, "hd95": None}),
-        (True, False, {"dice": 0, "iou": 0, "f1": 0, "sensitivity": None, "precision": 0, "hd95": None}),
+        (
+            False,
+            False,
+            {"dice": 1, "iou": 1, "f1": 1, "sensitivity": None, "precision": None, "hd95": None, "assd": None},
+        ),
+        (False, True, {"dice": 0, "iou": 0, "f1": 0, "sensitivity": 0, "precision": None, "hd95": None, "assd": None}),
+        (True, False, {"dice": 0, "iou": 0, "f1": 0, "sensitivity": None, "precision": 0, "hd95": None, "assd": None}),
     ],
 )
 def test_empty_masks_follow_the_stated_conventions(predicted, true, expected):
@@ -145,3 +151,21 @@ def test_a_confusion_matrix_has_true_labels_in_rows():
     assert metrics.confusion_matrix(predicted, true, [1, 4]).tolist() == [[1, 1, 0], [0, 1, 1], [0, 0, 1]]
     with pytest.raises(ValueError, match=r"\[7\]"):
         metrics.confusion_matrix(np.array([7]), np.array([0]), [1])
+
+
+def test_the_mean_surface_distance_is_that_of_both_surfaces():
+    first, second = blob((9, 1, 1), np.s_[1:3]), blob((9, 1, 1), np.s_[1:6])
+    # Surfaces at 1, 2 and at 1, 5: distances 0, 1 (to 1; the other end is 3 away) and 0, 3, times 2 mm.
+    assert metrics.assd(first, second, (2, 1, 1)) == pytest.approx(2 * (0 + 1 + 0 + 3) / 4)
+    assert metrics.assd(first, first, (2, 1, 1)) == 0
+
+
+def test_missed_cases_are_those_with_a_tumor_and_dice_0():
+    rows = [
+        {"dice": 0.0, "true_voxels": 5},
+        {"dice": 0.0, "true_voxels": 0},
+        {"dice": 0.5, "true_voxels": 5},
+        {"dice": math.nan, "true_voxels": math.nan},
+        {"dice": 0.0},
+    ]
+    assert metrics.count_missed(rows) == 2

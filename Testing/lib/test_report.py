@@ -1,6 +1,4 @@
-import csv
 import io
-import json
 import math
 from base64 import b64decode
 from html.parser import HTMLParser
@@ -215,36 +213,115 @@ def test_the_channel_in_which_the_label_stands_out_is_shown():
     assert pictures.clearest_channel(scene, "labels") == "flair"
 
 
-def test_an_evaluation_report_has_tables_bars_examples_and_conventions(tmp_path):
+def an_evaluation(**more):
     image, true = patient()
     predicted = true.with_array(np.roll(true.array, 2, axis=0))
     rows = [
-        {"case": "good & well", "region": "WT", "dice": 0.9, "hd95": 1.0},
-        {"case": "bad", "region": "WT", "dice": 0.0, "hd95": math.nan},
+        {"case": "good & well", "region": "WT", "kind": "real", "dice": 0.9, "hd95": 1.0},
+        {"case": "bad", "region": "WT", "kind": "real", "dice": 0.0, "hd95": math.nan},
     ]
-    summary = {
-        "WT": {
-            "dice": {"mean": 0.45, "std": 0.6, "median": 0.45, "n": 2},
-            "hd95": {"mean": 1.0, "std": math.nan, "median": 1.0, "n": 1},
-        }
+    example = report.Example("Best: good & well", {"flair": image}, true, predicted)
+    settings = {
+        "rows": rows,
+        "labels": {"tumor": TUMOR.color},
+        "examples": (report.draw_example(example, [TUMOR]),),
+        "confusion": np.array([[90, 10], [0, 0]]),
+        "card": "Card",
     }
-    report.write_evaluation_report(
-        tmp_path / "report.html",
-        title="a-model on a set",
-        summary=summary,
-        rows=rows,
-        labels=[TUMOR],
-        examples=[report.Example("Best: good & well", image, true, predicted)],
-        confusion=np.array([[90, 10], [0, 0]]),
-        card="Card",
-    )
-    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    return report.Evaluation("a-model on a set", **{**settings, **more})
+
+
+def page_of(tmp_path, evaluation):
+    report.write_evaluation_page(tmp_path / "report.html", evaluation)
+    return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_an_evaluation_report_has_tables_bars_examples_and_conventions(tmp_path):
+    text = page_of(tmp_path, an_evaluation())
     found = Reader(text)
     assert len(found.pictures) == 3
     assert text.count('class="bar"') == 2
-    for part in ("good & well", "HD95 (mm)", "1 of 2", "90 (90.0%)", "sample standard deviation", "Card"):
+    parts = ("good & well", "HD95 (mm)", "1 of 2", "Missed (Dice 0): 1 of 2", "90 (90.0%)", "sample standard deviation")
+    for part in (*parts, "Card"):
         assert part in found.text
     assert "nan" not in found.text.lower()
+
+
+def test_a_3d_case_is_shown_in_three_views_on_the_channel_asked_for():
+    image, true = patient()
+    images = {"t1ce": image.with_array(np.ones_like(image.array)), "flair": image}
+    shown = report.draw_example(report.Example("Best", images, true, true, "t1ce", all_views=True), [TUMOR])
+    assert len(shown.pictures) == 9
+    assert {picture.caption.split(" · ")[1].split(",")[0] for picture in shown.pictures} == {
+        "axial",
+        "coronal",
+        "sagittal",
+    }
+    assert all("t1ce" in picture.alt for picture in shown.pictures)
+    other = report.draw_example(report.Example("Best", {"flair": image}, true, true, "t1ce"), [TUMOR])
+    assert "flair" in other.pictures[0].alt
+
+
+def test_synthetic_cases_have_tables_of_their_own(tmp_path):
+    made = {"case": "made", "region": "WT", "kind": "synthetic", "dice": 0.123}
+    evaluation = an_evaluation()
+    mixed = an_evaluation(rows=[*evaluation.rows, made])
+    text = Reader(page_of(tmp_path, mixed)).text
+    assert "Synthetic cases" in text
+    assert "of which 1 synthetic" in text
+    assert mixed.summary["WT"]["dice"]["mean"] == pytest.approx(0.45)
+    alone = an_evaluation(rows=[made])
+    assert alone.summary["WT"]["dice"]["mean"] == 0.123
+    assert "All cases are synthetic" in Reader(page_of(tmp_path, alone)).text
+
+
+def test_networks_and_combinations_stand_beside_the_published_figures(tmp_path):
+    ensembles = [
+        {"ensemble": name, "case": case, "region": region, "kind": "real", "dice": dice, "hd95": 3.25}
+        for name, dice in (("first", 0.8), ("t1ce", 0.0))
+        for case in ("p", "q")
+        for region in ("WT", "ET")
+    ]
+    text = Reader(page_of(tmp_path, an_evaluation(task_id="brain-tumor", ensembles=ensembles))).text
+    for part in (
+        "Networks and combinations",
+        "0.650 / 0.310 / 0.810",
+        "0.800 / 0.000 / 0.800",
+        "not directly comparable",
+    ):
+        assert part in text
+
+
+def test_the_pixel_accuracy_of_all_labels_is_the_share_of_the_diagonal(tmp_path):
+    confusion = np.array([[50, 10], [15, 25]])
+    text = Reader(page_of(tmp_path, an_evaluation(task_id="skin-layers", confusion=confusion))).text
+    assert "all labels" in text
+    assert "0.810" in text
+    assert "0.750" in text
+
+
+def test_a_training_page_has_a_curve_for_each_figure_and_network(tmp_path):
+    base = {"version": 1, "time": "2026-01-01T10:00:00.000+00:00"}
+    epochs = [
+        {**base, "event": "epoch", "network": network, "epoch": float(number), "train_loss": 1.0, "val_loss": None,
+         "val_dice": 0.1 * number, "rate": 10.0**-number, "seconds": 2.0, "best_epoch": 2}
+        for network in ("t1ce", "flair") for number in (1, 2, 3)
+    ]  # fmt: skip
+    failed = {**base, "event": "failed", "message": "the disk <full>", "expected": "", "hint": "free some"}
+    report.write_training_page(
+        tmp_path / "page.html",
+        title="Training x",
+        request={"task": "brain-tumor", "recipe": {"monitor": "dice", "epochs": 3}},
+        events=[{**base, "event": "started"}, *epochs, failed],
+        running=False,
+        cases={"train": ["a", "b"], "val": ["c"]},
+    )
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    found = Reader(text)
+    assert text.count("<svg") == 2 * 3  # loss, Dice, learning rate
+    for part in ("Network t1ce", "Dice (monitored)", "best: epoch 2", "the disk <full>", "3 of at most 3", "failed"):
+        assert part in found.text
+    assert all(address.startswith("data:") for address in found.addresses)
 
 
 def test_bars_of_many_cases_lose_their_names_and_undefined_values_are_named():
@@ -254,23 +331,6 @@ def test_bars_of_many_cases_lose_their_names_and_undefined_values_are_named():
     many = charts.bars([(f"case-{number}", number / 100) for number in range(100)], "Dice", whole=1)
     assert many.count("<rect") == 100
     assert 'text-anchor="end"' not in many
-
-
-def test_undefined_values_are_empty_cells_and_null(tmp_path):
-    rows = [
-        {"case": "a", "region": "WT", "dice": 1 / 3, "hd95": math.nan},
-        {"case": "b, c", "region": "WT", "dice": 1.0},
-    ]
-    report.write_per_case_csv(tmp_path / "per_case.csv", rows)
-    with (tmp_path / "per_case.csv").open(encoding="utf-8", newline="") as stream:
-        read = list(csv.DictReader(stream))
-    assert [float(row["dice"]) for row in read] == [1 / 3, 1.0]
-    assert [row["hd95"] for row in read] == ["", ""]
-    assert read[1]["case"] == "b, c"
-    report.write_summary(tmp_path / "summary.json", {"WT": {"hd95": {"mean": math.nan, "n": 0}}})
-    assert json.loads((tmp_path / "summary.json").read_text(encoding="utf-8")) == {
-        "WT": {"hd95": {"mean": None, "n": 0}}
-    }
 
 
 def test_text_of_a_card_cannot_become_markup():

@@ -1,13 +1,15 @@
-"""Folder layouts, one file each.
+"""Folder layouts, one file each: what a training reads and what a data set is imported from.
 
-A layout's file has ``LAYOUT`` (what it looks like, in a line), ``detect(folder, task)`` (cheap) and
-``read(folder, task) -> list[Case]``. It is found by being here.
+A layout's file has ``LAYOUT`` (what it looks like, in a line), ``detect(folder, task)`` (cheap; true for no other
+layout's folder) and ``read(folder, task) -> list[Case]``, which gives the cases without a label map too. It is found by
+being here.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
@@ -25,24 +27,53 @@ def list_readers() -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"{__name__}.{name}") for name in names}
 
 
-def read_folder(folder: Path, task: SegmentationTask) -> list[Case]:
-    """The cases in ``folder``, whose layout is found out.
+def read_folder(folder: Path, task: SegmentationTask, labelled: bool = True, layout: str = "") -> list[Case]:
+    """The cases in ``folder``.
+
+    Parameters
+    ----------
+    labelled : leave out the cases without a label map, as a training must.
+    layout : name of the layout, one of :func:`list_readers`; empty: it is found out.
 
     Raises
     ------
     InputError
-        There is no such folder, its layout is none of those known, or it holds no case.
+        There is no such folder or layout, the layout is none of those known, there is no case (with a label map), or
+        two cases have the same id.
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}", expected="a folder of cases", hint="check the spelling")
     readers = list_readers()
-    for reader in readers.values():
-        if reader.detect(folder, task):
+    if layout and layout not in readers:
+        raise InputError(f"there is no layout '{layout}'", expected="one of " + ", ".join(readers))
+    bare = 0
+    for name, reader in readers.items():
+        if name == layout or (not layout and reader.detect(folder, task)):
             cases: list[Case] = reader.read(folder, task)
-            if cases:
-                return cases
+            kept = [case for case in cases if case.labelled or not labelled]
+            if kept:
+                _check_ids(kept, folder)
+                return kept
+            bare = max(bare, len(cases))
+    if bare:
+        raise InputError(
+            f"{folder} holds {bare} case(s) for {task.id}, none with a label map",
+            expected="cases with their label maps",
+            hint="segment and correct them first, or check that the label files lie where their layout has them",
+        )
     known = "\n".join(f"  - {reader.LAYOUT}" for reader in readers.values())
     raise InputError(f"{folder} holds no cases for {task.id} in a layout that is known", expected=f"one of\n{known}")
+
+
+def _check_ids(cases: list[Case], folder: Path) -> None:
+    counts = Counter(case.id for case in cases)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise InputError(
+            f"{folder} holds more than one case called {', '.join(sorted(twice)[:5])}",
+            expected="a name of its own for each case",
+            hint="rename one of them, or take it out of the folder",
+        )
 
 
 def check_label_values(label: Image, task: SegmentationTask, source: Path) -> Image:

@@ -24,10 +24,12 @@ def detect(folder: Path, task: SegmentationTask) -> bool:
 
 def read(folder: Path, task: SegmentationTask) -> list[Case]:
     """A case for each folder with a label file. A task of one label takes any tumor as that label."""
-    values = {3: 1} if len(task.labels) > 1 else dict.fromkeys((1, 2, 3, 4), task.labels[0].value)
+    values = {1: 1, 2: 2, 3: 1, 4: 4}
+    if len(task.labels) == 1:
+        values = dict.fromkeys(values, task.labels[0].value)
     cases = []
     for label in sorted(folder.glob(f"*/{_LABEL}")):
         case = label.parent
         images = match_channels(image_files(case), task.channels)
-        cases.append(volume_case(case, images, label, task, patient=case.name, values=values))
+        cases.append(volume_case(case.name, images, label, task, values=values))
     return cases

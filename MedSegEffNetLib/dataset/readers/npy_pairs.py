@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +32,22 @@ def detect(folder: Path, task: SegmentationTask) -> bool:
 
 def read(folder: Path, task: SegmentationTask) -> list[Case]:
     """A case for each patient that the names tell, or for each slice."""
+    slices = {pair[0].stem: pair for pair in _pairs(folder)}
     patients: dict[str, list[Pair]] = {}
-    for pair in _pairs(folder):
-        patients.setdefault(_patient(pair[0]), []).append(pair)
-    if len(patients) == 1 and not any(character.isdigit() for character in next(iter(patients))):
-        patients = {pair[0].stem: [pair] for pair in next(iter(patients.values()))}
+    for name, patient in patients_of(list(slices)).items():
+        patients.setdefault(patient, []).append(slices[name])
     return [
         Case(patient, patient, "", functools.partial(_load, pairs, task)) for patient, pairs in sorted(patients.items())
     ]
+
+
+def patients_of(names: Sequence[str]) -> dict[str, str]:
+    """The patient that each slice's name tells; where all share one word without a number, the name itself."""
+    patients = {name: _patient(name) for name in names}
+    told = set(patients.values())
+    if len(told) == 1 and not any(character.isdigit() for character in told.pop()):
+        return {name: name for name in names}
+    return patients
 
 
 def _pairs(folder: Path) -> list[Pair]:
@@ -49,9 +58,9 @@ def _pairs(folder: Path) -> list[Pair]:
     return [pair for pair in candidates if pair[1].is_file()]
 
 
-def _patient(path: Path) -> str:
-    named = re.fullmatch(r"(.*[^\d_\-])[_\-]?(?:slice[_\-]?)?\d+|(.+?)[_\-](?:slice[_\-]?)?\d+", path.stem)
-    return (named.group(1) or named.group(2)) if named else path.stem
+def _patient(name: str) -> str:
+    named = re.fullmatch(r"(.*[^\d_\-])[_\-]?(?:slice[_\-]?)?\d+|(.+?)[_\-](?:slice[_\-]?)?\d+", name)
+    return (named.group(1) or named.group(2)) if named else name
 
 
 def _slice_number(pair: Pair) -> tuple[int, str]:
@@ -68,7 +77,9 @@ def _load(pairs: list[Pair], task: SegmentationTask) -> tuple[dict[str, Image], 
         pictures.append(image)
         masks.append(check_label_values(label, task, mask).array)
     if len({image.shape for image in pictures}) > 1:
-        raise InputError(f"the slices of {_patient(pairs[0][0])} have several sizes", expected="one size a patient")
+        raise InputError(
+            f"the slices of {_patient(pairs[0][0].stem)} have several sizes", expected="one size a patient"
+        )
     joined = Image(
         np.concatenate([image.array for image in pictures], axis=2), pictures[0].affine, pictures[0].notes, False
     )

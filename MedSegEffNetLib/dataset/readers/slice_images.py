@@ -15,6 +15,7 @@ import numpy as np
 from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.channels import split_components
 from MedSegEffNetLib.dataset.readers import check_label_values
+from MedSegEffNetLib.dataset.readers._volumes import COLLECTIONS
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.formats.slices import files_of, picture_name
 from MedSegEffNetLib.image import Image, read_label_map
@@ -27,8 +28,8 @@ _PICTURES = (".png", ".webp", ".tif", ".tiff")
 
 
 def detect(folder: Path, task: SegmentationTask) -> bool:
-    """Whether some patient's folder has a picture with a mask."""
-    return task.dimensions == 2 and any(_has_masks(patient) for _, patient in _patients(folder))
+    """Whether some patient's folder has pictures."""
+    return task.dimensions == 2 and bool(patients_in(folder))
 
 
 def read_split_file(folder: Path) -> dict[str, str]:
@@ -44,31 +45,39 @@ def read_split_file(folder: Path) -> dict[str, str]:
 
 
 def read(folder: Path, task: SegmentationTask) -> list[Case]:
-    """A case for each patient's folder; an :class:`InputError` names pictures without a mask and masks without one."""
+    """A case for each patient's folder.
+
+    Where some of its pictures have a mask, an :class:`InputError` names those without one and masks without a picture.
+    """
     splits = read_split_file(folder)
-    patients = [(split, patient) for split, patient in _patients(folder) if _has_masks(patient)]
-    for _, patient in patients:
-        _check_pairs(patient)
     return [
-        Case(patient.name, patient.name, splits.get(patient.name, split), functools.partial(_load, patient, task))
-        for split, patient in patients
+        Case(
+            patient.name,
+            patient.name,
+            splits.get(patient.name, split),
+            functools.partial(_load, patient, task),
+            labelled=has_masks(patient),
+        )
+        for split, patient in patients_in(folder)
     ]
 
 
-def _patients(folder: Path) -> list[tuple[str, Path]]:
-    found = [("", path) for path in sorted(folder.iterdir()) if path.is_dir() and path.name not in _SPLITS]
+def patients_in(folder: Path) -> list[tuple[str, Path]]:
+    """Split and folder of each patient with pictures."""
+    found = [("", path) for path in sorted(folder.iterdir()) if path.name.lower() not in COLLECTIONS]
     for split in _SPLITS:
         if (folder / split).is_dir():
-            found += [(split, path) for path in sorted((folder / split).iterdir()) if path.is_dir()]
-    return found
+            found += [(split, path) for path in sorted((folder / split).iterdir())]
+    return [(split, path) for split, path in found if path.is_dir() and any(_pictures(path))]
 
 
-def _has_masks(patient: Path) -> bool:
-    return any(path.stem.endswith(("_mask", "_label")) and path.suffix in _PICTURES for path in patient.iterdir())
+def has_masks(patient: Path) -> bool:
+    """Whether the patient's pictures have masks; :class:`InputError` where only some have, or a mask has no picture.
 
-
-def _check_pairs(patient: Path) -> None:
-    """Pictures and masks are put together in the order of their names, so that each name must have one of either."""
+    Pictures and masks are put together in the order of their names, so that each name must have one of either.
+    """
+    if not any(path.stem.endswith(("_mask", "_label")) for path in _pictures(patient)):
+        return False
     pictures, masks = files_of(patient), files_of(patient, labels=True)
     names = [[picture_name(path) for path in files] for files in (pictures, masks)]
     lone = [path.name for path in pictures if names[1].count(picture_name(path)) != 1]
@@ -79,18 +88,32 @@ def _check_pairs(patient: Path) -> None:
             expected="one mask for every picture, called like it: 012.png and 012_mask.png",
             hint="add what is missing, or take these files out of the folder",
         )
+    return True
+
+
+def load_masks(patient: Path, task: SegmentationTask, like: Image, value: int = 0) -> Image:
+    """The patient's masks as a volume on the grid of ``like``; with ``value`` all that is not 0 has that value.
+
+    :class:`InputError` if they have another size than the pictures.
+    """
+    label = read_label_map(patient, task.labels)
+    if label.shape != like.shape:
+        raise InputError(
+            f"{patient} has {like.shape[2]} slices of {like.shape[:2]} pixels and masks of {label.shape}",
+            expected="a mask of the same size for every slice",
+        )
+    return like.with_array((label.array > 0).astype(np.uint8) * value if value else label.array)
+
+
+def _pictures(patient: Path) -> list[Path]:
+    return [path for path in patient.iterdir() if path.suffix.lower() in _PICTURES and not path.name.startswith(".")]
 
 
 def _load(patient: Path, task: SegmentationTask) -> tuple[dict[str, Image], Image | None]:
     images = split_components(read_image(patient), task.channels, str(patient))
-    label = read_label_map(patient, task.labels)
-    pictures = next(iter(images.values()))
-    if label.shape != pictures.shape:
-        raise InputError(
-            f"{patient} has {pictures.shape[2]} slices of {pictures.shape[:2]} pixels and masks of {label.shape}",
-            expected="a mask of the same size for every slice",
-        )
-    if len(task.labels) == 1:
-        # A mask of one label is drawn as 0 and 1, or as 0 and 255.
-        label = label.with_array((label.array > 0).astype(np.uint8) * task.labels[0].value)
+    if not has_masks(patient):
+        return images, None
+    # A mask of one label is drawn as 0 and 1, or as 0 and 255.
+    value = task.labels[0].value if len(task.labels) == 1 else 0
+    label = load_masks(patient, task, next(iter(images.values())), value)
     return images, check_label_values(label, task, patient)

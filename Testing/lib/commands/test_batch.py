@@ -110,7 +110,9 @@ def test_warnings_and_volumes_are_told_and_kept_in_a_table(batch, cases, tmp_pat
     assert float(first["tumor (mL)"]) >= 0
     assert "Channel T1 is missing" in first["warnings"]
     assert "no file for channel flair" in second["message"]
-    assert second["tumor (mL)"] == third["warnings"] == third["message"] == ""
+    assert second["tumor (mL)"] == third["message"] == second["quality"] == ""
+    assert third["quality"] == "doubtful"
+    assert third["doubtful because"] == third["warnings"] != ""
     told = read_events(tmp_path / "run")[0][-1]
     assert told["results"] == str(tmp_path / "out" / "results.csv")
 

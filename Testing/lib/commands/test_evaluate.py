@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -64,3 +65,31 @@ def test_the_printed_table_has_a_dash_for_what_is_undefined():
     assert summary_table({"tumor": {"dice": figures}}).splitlines()[-1].split() == [
         "tumor", "dice", "0.500", "–", "0.500", "1",
     ]  # fmt: skip
+
+
+def test_the_page_comes_again_from_the_files_and_the_table_tells_sizes(command, tiny_model, data, tmp_path):
+    output = tmp_path / "out"
+    assert command("evaluate", tiny_model, "--data", data, "--split", "val", "--output", output)[0] == 0
+    assert command("report", output, "--output", tmp_path / "again.html")[0] == 0
+    assert (tmp_path / "again.html").read_bytes() == (output / "report.html").read_bytes()
+    row = next(csv.DictReader((output / "per_case.csv").open(encoding="utf-8")))
+    assert row["kind"] == "real"
+    assert row["true_voxels"] == "192"
+    assert row["true_ml"] == "", "no voxel size is known"
+    assert float(row["predicted_voxels"]) >= 0
+
+
+def test_synthetic_cases_and_unknown_regions_stay_out_of_the_figures(tiny_model, data, tmp_path):
+    (data / "val" / "c" / "SYNTHETIC.txt").touch()
+    bundle = Bundle.open(tiny_model)
+    cases = cases_of(bundle, data, "val")
+    assert [case.synthetic for case in cases] == [True, False, False]
+    made, unknown = cases[0], replace(cases[1], regions=("another",))
+    summary = evaluate(bundle, [made, unknown, cases[2]], tmp_path / "out", Options(), Job.open(None, {}))
+    assert summary["tumor"]["dice"]["n"] == 1
+    rows = list(csv.DictReader((tmp_path / "out" / "per_case.csv").open(encoding="utf-8")))
+    assert [row["kind"] for row in rows] == ["synthetic", "real", "real"]
+    assert [bool(row["dice"]) for row in rows] == [True, False, True]
+    assert rows[1]["true_voxels"] == ""
+    (data / "SYNTHETIC.txt").touch()
+    assert all(case.synthetic for case in cases_of(bundle, data, "val"))

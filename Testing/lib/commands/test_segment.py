@@ -77,7 +77,10 @@ def test_a_run_folder_holds_request_and_events(segment, case, tmp_path):
     assert {event["stage"] for event in events if event["event"] == "progress"} >= {"Segmenting"}
     told = events[-1]
     assert told["label_map"] == str(tmp_path / "a.nii.gz")
-    assert (told["report"], told["uncertainty"], told["probabilities"], told["warnings"]) == (None, None, {}, [])
+    assert (told["report"], told["uncertainty"], told["probabilities"]) == (None, None, {})
+    assert told["quality"]["flag"] == "doubtful"  # weights drawn by chance are sure of nothing
+    assert told["warnings"] == told["quality"]["reasons"]
+    assert told["quality"]["measures"]["confidence"]["tumor"] < 0.7
     assert told["volumes_ml"]["tumor"] >= 0
     assert {"seconds", "peak_mb", "device", "engine", "precision"} <= set(told["measured"])
 

@@ -3,8 +3,11 @@
 import pytest
 
 from MedSegEffNetLib.dataset.case import Case
-from MedSegEffNetLib.dataset.splits import split_by_patient
+from MedSegEffNetLib.dataset.importing import add_case
+from MedSegEffNetLib.dataset.splits import SPLITS, add_patients, make_splits, move, read_splits, split_by_patient
 from MedSegEffNetLib.errors import InputError
+
+from .conftest import ANN, new_case
 
 FRACTIONS = {"train": 0.7, "val": 0.2, "test": 0.1}
 
@@ -34,3 +37,67 @@ def test_every_part_gets_a_patient():
     assert all(parts.values())
     with pytest.raises(InputError, match=r"2 patient"):
         split_by_patient(cases(patients=2), FRACTIONS, seed=0)
+
+
+def test_patients_are_divided_alike_in_volume_and_site_and_always_the_same(dataset):
+    for seed in range(20):
+        add_case(dataset, new_case(seed, labelled=True, site="north" if seed % 2 else "south"), ANN)
+    splits = make_splits(dataset, {"train": 0.5, "test": 0.5}, seed=4)
+    sites = {
+        name: [int(p[1:]) % 2 for p, split in splits.patients.items() if split == name] for name in splits.fractions
+    }
+    assert {name: (len(part), sum(part)) for name, part in sites.items()} == {"train": (10, 5), "test": (10, 5)}
+    rows = dataset.list()
+    volumes = {
+        name: sum(row.volumes_ml["tumor"] for row in rows if splits.of(row.patient) == name)
+        for name in splits.fractions
+    }
+    assert volumes["train"] == pytest.approx(volumes["test"], rel=0.15)
+    assert read_splits(dataset) == splits
+    (dataset.folder / SPLITS).unlink()
+    assert make_splits(dataset, {"train": 0.5, "test": 0.5}, seed=4) == splits
+    (dataset.folder / SPLITS).unlink()
+    assert make_splits(dataset, {"train": 0.5, "test": 0.5}, seed=5).patients != splits.patients
+
+
+def test_splits_are_never_changed_silently(labelled):
+    before = make_splits(labelled, FRACTIONS, seed=0)
+    with pytest.raises(InputError, match="has splits already"):
+        make_splits(labelled, FRACTIONS, seed=1)
+    add_case(labelled, new_case(50, labelled=True), ANN)
+    assert read_splits(labelled) == before
+    added = add_patients(labelled)
+    after = read_splits(labelled)
+    assert set(added) == {"P50"}
+    assert {patient: after.of(patient) for patient in before.patients} == before.patients
+    assert add_patients(labelled) == {}
+
+
+def test_one_patient_can_be_moved_by_command_and_by_hand(labelled):
+    make_splits(labelled, FRACTIONS, seed=0)
+    assert move(labelled, "P1", "test").of("P1") == "test"
+    path = labelled.folder / SPLITS
+    path.write_text(path.read_text(encoding="utf-8").replace('"P2": "train"', '"P2": "val"'), encoding="utf-8")
+    assert read_splits(labelled).of("P2") in ("val", "test")
+    with pytest.raises(InputError, match="no split 'holdout'"):
+        move(labelled, "P1", "holdout")
+    with pytest.raises(InputError, match="no patient 'P99'"):
+        move(labelled, "P99", "val")
+
+
+def test_a_patient_written_twice_by_hand_is_refused(labelled):
+    make_splits(labelled, FRACTIONS, seed=0)
+    path = labelled.folder / SPLITS
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"patients": {', '"patients": {"P3": "other",'), encoding="utf-8")
+    with pytest.raises(InputError, match="names 'P3' twice"):
+        read_splits(labelled)
+
+
+def test_few_patients_still_fill_every_split(dataset):
+    for seed in range(3):
+        add_case(dataset, new_case(seed, labelled=True), ANN)
+    assert set(make_splits(dataset, FRACTIONS, seed=0).patients.values()) == set(FRACTIONS)
+    (dataset.folder / SPLITS).unlink()
+    with pytest.raises(InputError, match=r"3 patient\(s\)"):
+        make_splits(dataset, {"a": 0.25, "b": 0.25, "c": 0.25, "d": 0.25}, seed=0)

@@ -235,9 +235,8 @@ def test_ct_in_the_place_of_mr_is_doubted_and_the_other_way_round(bundle, obliqu
     (warning,) = segment_case(oblique_case, bundle, Options(engine="openvino"), a_job()).warnings
     assert "FLAIR has values down to -1000, as CT" in warning
     channel = get_task("covid-ct").channels[0]
-    for array, doubted in ((flair.array * 10, True), (flair.array * 10 - 1000, False), (flair.array, False)):
-        _, warnings = check_images({"ct": flair.with_array(array)}, [channel], resampled=False)
-        assert bool(warnings) == doubted
+    for array in (flair.array * 10 - 1000, flair.array):
+        assert check_images({"ct": flair.with_array(array)}, [channel], resampled=False)[1] == ()
 
 
 def test_values_beyond_the_networks_numbers_are_refused_by_channel(bundle, oblique_case):

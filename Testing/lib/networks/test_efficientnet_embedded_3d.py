@@ -6,6 +6,7 @@ import torch
 from MedSegEffNetLib import networks
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.geometry import stack_starts
+from MedSegEffNetLib.networks._inter_slice import convolve_slices
 
 NAME = "efficientnet_embedded_3d"
 SMALL = {"in_channels": 1, "out_channels": 3, "variant": "lite0", "strides": [2, 2], "widths": [8, 16]}
@@ -88,6 +89,35 @@ def test_checkpointing_changes_the_memory_and_not_the_gradients():
         network(torch.ones(1, 1, 12, 64, 32)).square().sum().backward()
         gradients.append(network.compress.blocks[0].convolutions[0][0].weight.grad)
     torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [
+        ((3, 3, 3), (1, 1, 1), (1, 1, 1)), ((5, 3, 3), (5, 1, 1), (0, 1, 1)), ((1, 1, 1), (1, 1, 1), (0, 0, 0)),
+        ((1, 3, 3), (1, 1, 1), (0, 1, 1)), ((3, 1, 1), (2, 1, 1), (1, 0, 0)),
+    ],
+)  # fmt: skip
+def test_a_convolution_by_slices_is_the_3d_one(kernel, stride, padding):
+    layer = torch.nn.Conv3d(4, 6, kernel, stride, padding)
+    volume = torch.randn(2, 4, 10, 9, 8, requires_grad=True)
+    results = [layer(volume), convolve_slices(volume, layer, layer.weight)]
+    torch.testing.assert_close(results[1], results[0], atol=1e-5, rtol=1e-5)
+    gradients = [torch.autograd.grad(result.square().sum(), (volume, layer.weight)) for result in results]
+    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("norm", ["group", "weight"])
+def test_it_learns_in_bfloat16_on_a_cpu(norm):
+    network = small(norm=norm, drop_connect=0.0).eval()
+    volume = torch.randn(1, 1, 12, 64, 32)
+    exact = network(volume)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = network(volume)
+    torch.testing.assert_close(logits.float(), exact, atol=0.1, rtol=0.1)
+    logits.float().square().sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
+    assert network.compress.blocks[0].convolutions[0][0].weight.grad.abs().max() > 0
 
 
 def test_the_reconstruction_branch_adds_a_loss_while_training_only():

@@ -80,9 +80,9 @@ def test_the_best_weights_are_those_of_the_monitor(tmp_path):
 @pytest.mark.parametrize("loss", ["bce", "soft_dice", "ce_dice", "mse"])
 def test_every_optimizer_and_loss_learns_a_simple_picture(optimizer, loss):
     trainer = a_trainer(optimizer=optimizer, loss=loss, learning_rate=0.05)
-    first = trainer.train_epoch(cases(), Job.open(None, {}))
+    first = trainer.train_epoch(cases(), Job.open(None, {}))["train_loss"]
     for trainer.epoch in range(1, 12):
-        last = trainer.train_epoch(cases(), Job.open(None, {}))
+        last = trainer.train_epoch(cases(), Job.open(None, {}))["train_loss"]
     assert last < first
 
 
@@ -115,6 +115,32 @@ def test_figures_of_a_perfect_and_an_empty_case():
     torch.nn.init.constant_(trainer.network.head.bias, -5.0)
     figures = trainer.validate([empty], Job.open(None, {}))
     assert (figures["val_dice"], figures["val_iou"], figures["val_accuracy"]) == (1.0, 1.0, 1.0)
+
+
+def test_a_region_that_a_case_does_not_tell_is_left_out_of_its_figures():
+    class Known:
+        def validation(self, case):
+            targets = torch.zeros((1, 2, 8, 8))
+            targets[0, 0, 2:6, 2:6] = 1
+            targets[0, 1, 3:5, 3:5] = -1 if case == "unknown" else 1
+            yield torch.zeros((1, 1, 8, 8)), targets
+
+    class Guess(torch.nn.Module):
+        divisor = 8
+
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, images):
+            logits = torch.full((1, 2, 8, 8), -9.0)
+            logits[0, 0, 2:6, 2:6] = 9
+            return self.scale * logits
+
+    trainer = Trainer(Guess(), Recipe(epochs=1), CHANNELS, feed=Known())
+    job = Job.open(None, {})
+    assert trainer.validate(["unknown"], job)["val_dice"] == 1.0
+    assert trainer.validate(["known"], job)["val_dice"] == 0.5
 
 
 def test_a_damaged_checkpoint_is_refused_with_a_reason(tmp_path):

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from MedSegEffNetLib import image
+from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.errors import Stopped
 from MedSegEffNetLib.image import Image
-from MedSegEffNetLib.job import read_events
+from MedSegEffNetLib.job import Job, read_events
 from MedSegEffNetLib.models.bundle import Bundle
+from MedSegEffNetLib.task import get_segmentation_task
+from MedSegEffNetLib.training import run
 from MedSegEffNetLib.training.config import Recipe
 from MedSegEffNetLib.training.run import train
-from MedSegEffNetLib.training.volumes import Prepared, VolumeFeed
+from MedSegEffNetLib.training.volumes import Prepared, VolumeFeed, as_prepared
 
 TINY = {
     "epochs": "2", "patch_size": "[64,32,16]", "samples_per_epoch": "3", "learning_rate": "0.001",
@@ -43,6 +46,18 @@ def test_an_epoch_draws_as_many_volumes_as_asked_and_every_case_before_one_again
     assert count == 3
     assert [shape[0] for shape in shapes] == [2, 2, 1]
     assert all(shape[2] in (10, 12) and shape[3] in (20, 24) for shape in shapes)
+
+
+def test_where_only_the_whole_tumor_is_known_its_parts_are_unknown_inside_and_absent_outside():
+    label = np.zeros((4, 5, 6), np.uint8)
+    label[1:3, 1:4, 2:5] = 2
+    task = get_segmentation_task("brain-tumor")
+    whole, *parts = as_prepared("a", np.zeros((1, 4, 5, 6)), label, task, ("WT",)).targets
+    assert np.array_equal(whole, (label > 0).transpose(2, 1, 0))
+    for part in parts:
+        assert np.array_equal(part, -whole)
+    every = as_prepared("a", np.zeros((1, 4, 5, 6)), label, task).targets
+    assert set(np.unique(every)) == {0, 1}
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +92,11 @@ def test_one_network_a_modality_is_trained_and_they_become_one_model(patients, t
     assert (tmp_path / "run" / "t1ce" / "checkpoints" / "last.pt").is_file()
 
 
-def test_a_killed_training_goes_on_with_the_network_it_was_at_and_ends_with_the_same_losses(patients, tmp_path):
+@pytest.mark.parametrize("share", ["0", pytest.param("0.5", marks=pytest.mark.slow)])
+def test_a_killed_training_goes_on_with_the_network_it_was_at_and_ends_with_the_same_losses(patients, tmp_path, share):
     from MedSegEffNetLib.training import loop
 
-    settings = {**TINY, "channels": "t1ce,flair"}
+    settings = {**TINY, "channels": "t1ce,flair", "synthetic_share": share}
     losses = {}
     train("brain-tumor", patients, tmp_path / "whole", settings=settings)
     losses["whole"] = _losses(tmp_path / "whole")
@@ -98,8 +114,23 @@ def test_a_killed_training_goes_on_with_the_network_it_was_at_and_ends_with_the_
             train("brain-tumor", patients, tmp_path / "killed", settings=settings)
     train("brain-tumor", patients, tmp_path / "killed", settings=settings)
     assert _losses(tmp_path / "killed") == losses["whole"]
+    assert (tmp_path / "killed" / "synthetic").is_dir() == (share != "0")
     request = json.loads((tmp_path / "killed" / "job.json").read_text(encoding="utf-8"))["request"]
     assert request["recipe"]["channels"] == ["t1ce", "flair"]
+
+
+@pytest.mark.parametrize(("share", "told"), [("0", "cannot be learnt"), ("0.5", "synthetic patients alone")])
+def test_regions_that_no_case_tells_are_named(share, told, tmp_path):
+    request = run.resolve("brain-tumor", tmp_path, network=None, parent=None, settings={"synthetic_share": share})
+    cases = [Case(name, name, "train", dict, regions=("WT",)) for name in "ab"]
+    events = []
+    job = Job.open(None, {})
+    job.listeners.append(events.append)
+    run._tell_unknown_regions(request, cases, job)
+    assert "TC, ET" in events[0]["text"]
+    assert told in events[0]["text"]
+    run._tell_unknown_regions(request, [*cases, Case("c", "c", "train", dict)], job)
+    assert len(events) == 1
 
 
 def _losses(run):

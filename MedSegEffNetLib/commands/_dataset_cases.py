@@ -1,0 +1,219 @@
+"""``medsegeffnet dataset create | import | add | list | show``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from MedSegEffNetLib.dataset.records import CaseRecord
+from MedSegEffNetLib.dataset.store import Dataset
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.terminal import table
+
+
+@contextmanager
+def job_of(arguments: argparse.Namespace) -> Iterator[Callable[[str, int, int], None]]:
+    """The command as a job; gives ``told(stage, done, total)``, which also looks for a wish to stop."""
+    from MedSegEffNetLib.job import Job
+    from MedSegEffNetLib.terminal import ProgressLine
+
+    unwanted = ("run", "folder", "json")
+    job = Job.open(arguments.folder, {name: value for name, value in vars(arguments).items() if name not in unwanted})
+    job.listeners.append(ProgressLine())
+
+    def told(stage: str, done: int, total: int) -> None:
+        job.check_stop()
+        job.progress(stage, done, total)
+
+    with job:
+        yield told
+
+
+def say(arguments: argparse.Namespace, value: Any, text: str) -> None:
+    """Print ``value`` as JSON if that was asked for, else ``text``."""
+    print(json.dumps(_plain(value), indent=1, ensure_ascii=False) if arguments.json else text)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float) and value != value:
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def _create(arguments: argparse.Namespace) -> None:
+    dataset = Dataset.create(arguments.dataset, arguments.task, title=arguments.title)
+    say(arguments, dataset.info, f"{arguments.dataset} is a data set of {dataset.info.task}")
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    from MedSegEffNetLib.dataset.author import author_or_kept
+    from MedSegEffNetLib.dataset.importing import import_cases
+    from MedSegEffNetLib.dataset.pseudonyms import Pseudonyms
+    from MedSegEffNetLib.dataset.readers import read_folder
+
+    dataset = Dataset.open(arguments.dataset)
+    author = author_or_kept(arguments.author)
+    cases = read_folder(arguments.source, dataset.task, False, arguments.format)
+    if arguments.pseudonymize and arguments.reference:
+        raise InputError("--reference keeps names that --pseudonymize takes away", hint="leave one of them out")
+    pseudonyms = Pseudonyms.of(dataset, arguments.key) if arguments.pseudonymize else None
+    with job_of(arguments) as told:
+        done = import_cases(
+            dataset, cases, author, told,
+            reference=arguments.reference, site=arguments.site, source=arguments.source.name, pseudonyms=pseudonyms,
+        )  # fmt: skip
+    lines = [f"{len(done.added)} cases added, {len(done.relabelled)} with a new label, {len(done.known)} known already"]
+    lines += [f"\nNot taken: {name}\n{text}" for name, text in done.failed.items()]
+    say(arguments, done, "\n".join(lines))
+    if done.failed and not (done.added or done.relabelled or done.known):
+        raise InputError(f"none of the {len(done.failed)} cases could be taken", hint="see the reasons above")
+
+
+def _add(arguments: argparse.Namespace) -> None:
+    from MedSegEffNetLib.dataset.author import author_or_kept
+    from MedSegEffNetLib.dataset.labels import choose
+
+    dataset = Dataset.open(arguments.dataset)
+    author = author_or_kept(arguments.author)
+    case_id = _new_case(dataset, arguments, author) if arguments.input else arguments.case
+    if arguments.label is not None and not arguments.input:
+        _save(dataset, arguments, author)
+    elif arguments.comment is not None:
+        dataset.comment(case_id, arguments.comment, author)
+    for name in arguments.flag:
+        dataset.flag(case_id, name, author)
+    for name in arguments.unflag:
+        dataset.flag(case_id, name, author, on=False)
+    if arguments.choose is not None:
+        choose(dataset, case_id, arguments.choose, author)
+    if arguments.state:
+        dataset.set_state(case_id, arguments.state, author)
+    record = dataset.read(case_id)
+    say(arguments, record, _case_text(dataset, record))
+
+
+def _new_case(dataset: Dataset, arguments: argparse.Namespace, author: str) -> str:
+    from MedSegEffNetLib.dataset.importing import NewCase, add_case
+    from MedSegEffNetLib.image import read, read_label_map
+
+    files = {}
+    for text in arguments.input:
+        name, equals, file = text.partition("=")
+        if not equals:
+            raise InputError(f"--input {text}", expected="CHANNEL=FILE, e.g. flair=head.nii.gz")
+        files[dataset.task.channel(name).name] = Path(file)
+    if arguments.case in dataset.ids():
+        raise InputError(
+            f"there is a case {arguments.case} already", hint="name the new one otherwise, or leave --input out"
+        )
+    made = tuple(dataset.task.channel(name).name for name in arguments.synthesised)
+    images = {name: read(path) for name, path in files.items()}
+    label = read_label_map(arguments.label, dataset.task.labels) if arguments.label else None
+    source = ", ".join(path.name for path in files.values())
+    patient = arguments.patient or arguments.case
+    new = NewCase(arguments.case, patient, images, files, label, arguments.site, source, made)
+    return add_case(dataset, new, author, reference=arguments.reference).id
+
+
+def _save(dataset: Dataset, arguments: argparse.Namespace, author: str) -> None:
+    from MedSegEffNetLib.dataset.labels import save_label
+    from MedSegEffNetLib.image import read_label_map
+
+    record = dataset.read(arguments.case)
+    base = record.current if arguments.base is None else arguments.base
+    by_model = record.label is not None and record.label.model
+    origin = "model" if arguments.model else "corrected" if by_model else "manual"
+    save_label(
+        dataset, arguments.case, read_label_map(arguments.label, dataset.task.labels), author=author, origin=origin,
+        base=base, model=arguments.model or (record.label.model if record.label else ""),
+        comment=arguments.comment or "", minutes=arguments.minutes,
+    )  # fmt: skip
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    dataset = Dataset.open(arguments.dataset)
+    rows = [row for row in dataset.list() if arguments.state in (None, row.state)]
+    cells = [
+        [
+            row.id, row.patient, row.state or "unreadable", str(row.versions), _origin(row.origin, row.model), row.author,
+            row.time[:16].replace("T", " "), ", ".join([*row.flags, *["conflict"] * bool(row.conflicts)]),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    counts = Counter(row.state or "unreadable" for row in rows)
+    total = ", ".join(f"{count} {state}" for state, count in counts.items())
+    header = ["case", "patient", "state", "labels", "label is", "by", "saved (UTC)", "flags"]
+    text = f"{table(cells, header)}\n\n{len(rows)} cases: {total}" if rows else "No cases."
+    say(arguments, rows, text)
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    dataset = Dataset.open(arguments.dataset)
+    if arguments.case:
+        record = dataset.read(arguments.case)
+        editor = dataset.editor(arguments.case)
+        say(arguments, {"record": record, "editor": editor}, _case_text(dataset, record))
+        return
+    from MedSegEffNetLib.dataset.splits import read_splits
+
+    counts = Counter(row.state or "unreadable" for row in dataset.list())
+    splits = read_splits(dataset)
+    parts = Counter(splits.patients.values()) if splits else Counter()
+    lines = [
+        f"{dataset.info.title}: {dataset.info.task}, {sum(counts.values())} cases",
+        f"states: {_counted(counts)}",
+        f"splits (patients): {_counted(parts)}",
+    ]
+    say(arguments, {"info": dataset.info, "states": counts, "splits": parts}, "\n".join(lines))
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
+
+
+def _case_text(dataset: Dataset, record: CaseRecord) -> str:
+    marks = [*record.flags, *["synthesised image"] * record.synthesised]
+    lines = [
+        f"{record.id}: {record.state}" + (f" ({', '.join(marks)})" if marks else ""),
+        f"patient {record.patient}" + (f", site {record.site}" if record.site else ""),
+        f"images: {', '.join(f'{name} ({image.file})' for name, image in record.images.items())}",
+    ]
+    if record.comment:
+        lines.append(f"comment: {record.comment}")
+    editor = dataset.editor(record.id)
+    if editor:
+        lines.append(f"open now by {editor}")
+    for conflict in record.conflicts:
+        lines.append(f"CONFLICT: version {conflict.version} was saved beside version {conflict.current}: choose one")
+    rows = [
+        [
+            f"{label.number}{'*' if label.number == record.current else ''}", _origin(label.origin, label.model),
+            label.author, label.time[:16].replace("T", " "), str(label.base or "–"), f"{label.minutes:g}",
+            "pruned" if label.pruned else label.sha256[:8], label.comment,
+        ]
+        for label in record.labels
+    ]  # fmt: skip
+    header = ["label", "is", "by", "saved (UTC)", "from", "min", "sha-256", "comment"]
+    lines.append("\n" + table(rows, header) + "\n* the case's label" if rows else "no label")
+    return "\n".join(lines)
+
+
+def _origin(origin: str, model: str) -> str:
+    if origin == "model":
+        return model or "model"
+    return f"corrected from {model}" if origin == "corrected" and model else origin
+
+
+ACTIONS = {"create": _create, "import": _import, "add": _add, "list": _list, "show": _show}

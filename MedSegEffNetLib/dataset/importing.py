@@ -1,0 +1,245 @@
+"""New cases of a data set: from a folder in any known layout, or one by one.
+
+A case's folder is made beside the others under a hidden name and renamed when it is whole: a killed import leaves whole
+cases and no halves, and the same command again goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from MedSegEffNetLib import atomic
+from MedSegEffNetLib.dataset.case import Case
+from MedSegEffNetLib.dataset.descriptors import describe, hash_of_voxels
+from MedSegEffNetLib.dataset.index import CASE_FILE
+from MedSegEffNetLib.dataset.labels import check_grid, check_label_map, save_label
+from MedSegEffNetLib.dataset.locks import now
+from MedSegEffNetLib.dataset.pseudonyms import Pseudonyms
+from MedSegEffNetLib.dataset.records import (
+    ACCEPTED,
+    CaseRecord,
+    Change,
+    ImageRecord,
+    LabelVersion,
+    id_from,
+    to_json,
+)
+from MedSegEffNetLib.dataset.store import CASES, Dataset, content_of, sha256_of
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.image import Image, write, write_label_map
+from MedSegEffNetLib.postprocessing import volumes_ml
+
+Told = Callable[[str, int, int], None]
+_COPIED = (".nii", ".nii.gz")  # whole files of these kinds are copied as they are; others are written anew as NIfTI
+
+
+@dataclass(frozen=True)
+class NewCase:
+    """What a new case is made of.
+
+    Parameters
+    ----------
+    id, patient : free texts, of which folder names are made.
+    images : by channel, on one grid. files : their files, to copy or to refer to; fewer or none is fine for copying.
+    label : a label map that counts as accepted, or None.
+    synthesised : channels that a network made. regions : what the label tells of; empty: all of the task's.
+    """
+
+    id: str
+    patient: str
+    images: Mapping[str, Image]
+    files: Mapping[str, Path]
+    label: Image | None = None
+    site: str = ""
+    source: str = ""
+    synthesised: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of a folder's cases: ids of new ones, of those with a new label, of those that were there already,
+    and why a case could not be taken, by its name in the folder."""
+
+    added: tuple[str, ...]
+    relabelled: tuple[str, ...]
+    known: tuple[str, ...]
+    failed: Mapping[str, str]
+
+
+def add_case(
+    dataset: Dataset, new: NewCase, author: str, *, reference: bool = False, pseudonyms: Pseudonyms | None = None
+) -> CaseRecord:
+    """Make a case. Its id is ``new.id``, with a number if that one is taken; its label counts as accepted.
+
+    ``reference``: the image files stay where they are, and their path and hash are kept. ``pseudonyms``: ids are keyed
+    hashes and every file is written anew, so that no name or UID of the source is in what is written.
+
+    Raises
+    ------
+    InputError
+        The images lie on several grids, the label has other values or another grid, or a file that should be referred
+        to holds no whole image of a channel.
+    """
+    if not new.images:
+        raise InputError(f"{new.id} has no image", expected=", ".join(c.name for c in dataset.task.channels))
+    if reference and pseudonyms:
+        raise InputError(
+            "images that are only referred to keep their names",
+            expected="--pseudonymize with copied images",
+            hint="leave --reference out",
+        )
+    new = pseudonyms.applied(new) if pseudonyms else new
+    draft = dataset.folder / CASES / f".new-{uuid.uuid4().hex[:12]}"
+    try:
+        (draft / "images").mkdir(parents=True)
+        (draft / "labels").mkdir()
+        images = {
+            name: _image(draft, name, new, reference=reference, anew=pseudonyms is not None) for name in new.images
+        }
+        record = CaseRecord(
+            id_from(new.id), new.patient, new.site, source=new.source, created=now(), images=images,
+            history=(Change(now(), author, "added"),),
+        )  # fmt: skip
+        _check_grids(record, new)
+        if new.label is not None:
+            record = _with_label(dataset, draft, record, new.label, new.regions, author)
+        return placed(dataset, draft, record)
+    except OSError as error:
+        raise atomic.write_error(draft, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def import_cases(
+    dataset: Dataset,
+    cases: list[Case],
+    author: str,
+    told: Told,
+    *,
+    reference: bool = False,
+    site: str = "",
+    source: str = "",
+    pseudonyms: Pseudonyms | None = None,
+) -> Imported:
+    """Take over cases that a reader found (:func:`MedSegEffNetLib.dataset.readers.read_folder`).
+
+    A case whose images are in the data set already is not added again: a label that it has not yet becomes its newest
+    version (beside the current one if that one is a person's). A case that cannot be read does not stop the others.
+    ``told(stage, done, total)`` is called before each case, and may raise to stop.
+    """
+    known = {row.content: row.id for row in dataset.list() if not row.problem}
+    added, relabelled, there = [], [], []
+    failed: dict[str, str] = {}
+    for number, case in enumerate(cases):
+        told("Import", number, len(cases))
+        try:
+            images, label = case.load()
+            synthesised = tuple(images) if case.synthetic else ()
+            text = "" if pseudonyms else f"{source}: {case.id}" if source else case.id
+            new = NewCase(case.id, case.patient, images, case.images, label, site, text, synthesised, case.regions)
+            found = known.get(_content(images))
+            if found is None:
+                record = add_case(dataset, new, author, reference=reference, pseudonyms=pseudonyms)
+                known[content_of(record)] = record.id
+                added.append(record.id)
+            elif label is not None and _relabelled(dataset, found, case, label, author):
+                relabelled.append(found)
+            else:
+                there.append(found)
+        except InputError as error:
+            failed[case.id] = str(error)
+    told("Import", len(cases), len(cases))
+    return Imported(tuple(added), tuple(relabelled), tuple(there), failed)
+
+
+def _content(images: Mapping[str, Image]) -> str:
+    records = {name: ImageRecord("", "", hash_of_voxels(image.array), "", (), ()) for name, image in images.items()}
+    return content_of(CaseRecord("case", "", images=records))
+
+
+def _relabelled(dataset: Dataset, case_id: str, case: Case, label: Image, author: str) -> bool:
+    """Save an imported label of a known case unless it has the same one, by its voxels."""
+    record = dataset.read(case_id)
+    for version in record.labels:
+        if not version.pruned:
+            there = dataset.load_label(record, version.number)
+            if there is not None and np.array_equal(there.array, label.array):
+                return False
+    untouched = record.label is None or record.label.origin in ("imported", "model")
+    base = record.current if untouched else 0
+    record = save_label(dataset, case_id, label, author=author, origin="imported", base=base, regions=case.regions)
+    if untouched and not record.conflicts:
+        dataset.set_state(case_id, ACCEPTED, author)
+    return True
+
+
+def _image(draft: Path, name: str, new: NewCase, *, reference: bool, anew: bool) -> ImageRecord:
+    image, file = new.images[name], new.files.get(name)
+    if reference:
+        if file is None or not file.is_file():
+            raise InputError(
+                f"{new.id}: channel {name} is no single file that can be referred to",
+                expected="one image file a channel",
+                hint="import this folder with --copy",
+            )
+        told, path = str(file.resolve()), file
+    else:
+        told = f"images/{name}.nii.gz"
+        if file is not None and file.name.lower().endswith(_COPIED) and not anew:
+            told = told if file.name.lower().endswith(".gz") else f"images/{name}.nii"
+            path = draft / told
+            shutil.copyfile(file, path)
+        else:
+            path = draft / told
+            write(path, image)
+    affine = tuple(float(number) for number in image.affine[:3].ravel())
+    return ImageRecord(
+        told, sha256_of(path), hash_of_voxels(image.array), describe(image), image.shape, affine,
+        reference, name in new.synthesised, image.spacing_known,
+    )  # fmt: skip
+
+
+def _check_grids(record: CaseRecord, new: NewCase) -> None:
+    for name, image in new.images.items():
+        check_grid(record, image, f"image {name} of {new.id}")
+
+
+def _with_label(
+    dataset: Dataset, draft: Path, record: CaseRecord, label: Image, regions: tuple[str, ...], author: str
+) -> CaseRecord:
+    labels = dataset.task.labels
+    check_label_map(record, label, {known.value for known in labels})
+    path = draft / "labels" / "0001.nii.gz"
+    write_label_map(path, label, labels)
+    sha256 = sha256_of(path)
+    file = f"labels/0001-{sha256[:8]}.nii.gz"
+    os.replace(path, draft / file)
+    volumes = volumes_ml(label.array, labels, label.spacing)
+    version = LabelVersion(1, file, sha256, author, now(), "imported", volumes_ml=volumes, regions=regions)
+    return replace(record, labels=(version,), current=1).with_state(ACCEPTED, author)
+
+
+def placed(dataset: Dataset, draft: Path, record: CaseRecord) -> CaseRecord:
+    """Give a draft (a folder beside the cases) its place: the case's id, with the first free number if it is taken."""
+    wanted = record.id
+    for number in range(1, 100_000):
+        record = replace(record, id=wanted if number == 1 else f"{wanted}-{number}")
+        target = dataset.case_folder(record.id)
+        if target.exists():
+            continue
+        atomic.write_json(draft / CASE_FILE, to_json(record))
+        try:
+            draft.rename(target)  # an error if another program has made the folder meanwhile
+            return record
+        except OSError:
+            if not target.exists():
+                raise
+    raise InputError(f"{dataset.folder} has 100,000 cases called {wanted}", hint="name the case otherwise")
