@@ -165,8 +165,7 @@ def write_label_map(path: str | Path, label_map: Image, labels: Sequence[Label])
     array = label_map.array
     if array.ndim != 3 or array.dtype.kind not in "bui":
         raise ValueError(f"a label map is (X, Y, Z) of integers, not {array.shape} of {array.dtype}")
-    found = np.unique(array)
-    unknown = sorted(set(found.tolist()) - {0, *(label.value for label in labels)})
+    unknown = sorted(count_values(array).keys() - {0, *(label.value for label in labels)})
     if unknown:
         raise ValueError(f"the label map has values that are no labels: {unknown}")
     label_map = label_map.with_array(array.astype(np.uint8, copy=False))
@@ -175,6 +174,17 @@ def write_label_map(path: str | Path, label_map: Image, labels: Sequence[Label])
         formats.load(formats.NAMED_LABELS[named]).write_label_map(path, label_map, labels)
     else:
         write(path, label_map)
+
+
+def count_values(array: np.ndarray) -> dict[int, int]:
+    """How many voxels have each value of a label map ``(X, Y, Z)``; bytes plane by plane, as a CT has very many."""
+    if array.dtype != np.uint8:
+        values, counts = np.unique(array, return_counts=True)
+    else:
+        counts = np.sum([np.bincount(plane.ravel(order="K"), minlength=256) for plane in array.T], axis=0)
+        values = np.flatnonzero(counts)
+        counts = counts[values]
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
 def same_grid(a: Image, b: Image, tolerance: float = 1e-3) -> bool:

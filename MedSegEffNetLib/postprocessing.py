@@ -14,6 +14,7 @@ import numpy as np
 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.geometry import bounding_box
+from MedSegEffNetLib.image import count_values
 from MedSegEffNetLib.task import Label, Region
 
 CleanUp = Callable[[np.ndarray, Sequence[float]], np.ndarray]
@@ -125,7 +126,8 @@ def regions_to_label_map(
 def volumes_ml(label_map: np.ndarray, labels: Sequence[Label], spacing: Sequence[float]) -> dict[str, float]:
     """Volume in mL of each label by name; ``spacing`` (3,) in mm."""
     voxel = float(np.prod(spacing)) / 1000
-    return {label.name: int(np.count_nonzero(label_map == label.value)) * voxel for label in labels}
+    counts = count_values(label_map)
+    return {label.name: counts.get(label.value, 0) * voxel for label in labels}
 
 
 def uncertainty(probabilities: np.ndarray) -> np.ndarray:

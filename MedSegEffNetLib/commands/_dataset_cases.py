@@ -5,34 +5,47 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from MedSegEffNetLib.dataset.records import CaseRecord
 from MedSegEffNetLib.dataset.store import Dataset
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.terminal import table
 
+if TYPE_CHECKING:
+    from MedSegEffNetLib.job import Job
+
+
+@dataclass(frozen=True)
+class Told:
+    """A command as a job: called with stage, done and total it tells how far it is, and looks for a wish to stop."""
+
+    job: Job
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        self.job.check_stop()
+        self.job.progress(stage, done, total)
+
+    def finish(self, **results: Any) -> None:
+        """What the event at the job's end will carry."""
+        self.job.finish(**_plain(results))
+
 
 @contextmanager
-def job_of(arguments: argparse.Namespace) -> Iterator[Callable[[str, int, int], None]]:
-    """The command as a job; gives ``told(stage, done, total)``, which also looks for a wish to stop."""
+def job_of(arguments: argparse.Namespace) -> Iterator[Told]:
+    """The command as a job, in the folder of ``--run`` if there is one; what is wrong with the input is its end, too."""
     from MedSegEffNetLib.job import Job
     from MedSegEffNetLib.terminal import ProgressLine
 
     unwanted = ("run", "folder", "json")
     job = Job.open(arguments.folder, {name: value for name, value in vars(arguments).items() if name not in unwanted})
     job.listeners.append(ProgressLine())
-
-    def told(stage: str, done: int, total: int) -> None:
-        job.check_stop()
-        job.progress(stage, done, total)
-
     with job:
-        yield told
+        yield Told(job)
 
 
 def say(arguments: argparse.Namespace, value: Any, text: str) -> None:
@@ -63,17 +76,18 @@ def _import(arguments: argparse.Namespace) -> None:
     from MedSegEffNetLib.dataset.pseudonyms import Pseudonyms
     from MedSegEffNetLib.dataset.readers import read_folder
 
-    dataset = Dataset.open(arguments.dataset)
-    author = author_or_kept(arguments.author)
-    cases = read_folder(arguments.source, dataset.task, False, arguments.format)
-    if arguments.pseudonymize and arguments.reference:
-        raise InputError("--reference keeps names that --pseudonymize takes away", hint="leave one of them out")
-    pseudonyms = Pseudonyms.of(dataset, arguments.key) if arguments.pseudonymize else None
     with job_of(arguments) as told:
+        dataset = Dataset.open(arguments.dataset)
+        author = author_or_kept(arguments.author)
+        cases = read_folder(arguments.source, dataset.task, False, arguments.format)
+        if arguments.pseudonymize and arguments.reference:
+            raise InputError("--reference keeps names that --pseudonymize takes away", hint="leave one of them out")
+        pseudonyms = Pseudonyms.of(dataset, arguments.key) if arguments.pseudonymize else None
         done = import_cases(
             dataset, cases, author, told,
             reference=arguments.reference, site=arguments.site, source=arguments.source.name, pseudonyms=pseudonyms,
         )  # fmt: skip
+        told.finish(**asdict(done))
     lines = [f"{len(done.added)} cases added, {len(done.relabelled)} with a new label, {len(done.known)} known already"]
     lines += [f"\nNot taken: {name}\n{text}" for name, text in done.failed.items()]
     say(arguments, done, "\n".join(lines))
@@ -82,10 +96,17 @@ def _import(arguments: argparse.Namespace) -> None:
 
 
 def _add(arguments: argparse.Namespace) -> None:
+    with job_of(arguments) as told:
+        dataset = Dataset.open(arguments.dataset)
+        record = _added(dataset, arguments)
+        told.finish(case=record.id, state=record.state)
+    say(arguments, record, _case_text(dataset, record))
+
+
+def _added(dataset: Dataset, arguments: argparse.Namespace) -> CaseRecord:
     from MedSegEffNetLib.dataset.author import author_or_kept
     from MedSegEffNetLib.dataset.labels import choose
 
-    dataset = Dataset.open(arguments.dataset)
     author = author_or_kept(arguments.author)
     case_id = _new_case(dataset, arguments, author) if arguments.input else arguments.case
     if arguments.label is not None and not arguments.input:
@@ -100,8 +121,7 @@ def _add(arguments: argparse.Namespace) -> None:
         choose(dataset, case_id, arguments.choose, author)
     if arguments.state:
         dataset.set_state(case_id, arguments.state, author)
-    record = dataset.read(case_id)
-    say(arguments, record, _case_text(dataset, record))
+    return dataset.read(case_id)
 
 
 def _new_case(dataset: Dataset, arguments: argparse.Namespace, author: str) -> str:

@@ -23,16 +23,17 @@ _MOST_PICTURES = 24
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    from MedSegEffNetLib.dataset.checks import ERROR, check_dataset
+    from MedSegEffNetLib.dataset.checks import ERROR, WARNING, check_dataset
 
-    dataset = Dataset.open(arguments.dataset)
-    for case_id in arguments.case:
-        dataset.read(case_id)
     with job_of(arguments) as told:
+        dataset = Dataset.open(arguments.dataset)
+        for case_id in arguments.case:
+            dataset.read(case_id)
         findings = check_dataset(dataset, told, arguments.case)
         if arguments.output:
             _write_findings(dataset, findings, arguments.output)
-    counts = Counter(finding.severity for finding in findings)
+        counts = Counter(finding.severity for finding in findings)
+        told.finish(errors=counts[ERROR], warnings=counts[WARNING], findings=findings, output=arguments.output)
     rows = [[finding.case or "–", finding.check, finding.severity, finding.text] for finding in findings]
     total = f"{counts['error']} errors, {counts['warning']} warnings"
     text = table(rows, ["case", "check", "severity", "what was found"]) + f"\n\n{total}"
@@ -150,13 +151,14 @@ def _export(arguments: argparse.Namespace) -> None:
     from MedSegEffNetLib.dataset.readers.curated import read
     from MedSegEffNetLib.dataset.snapshots import cases_of_snapshot
 
-    dataset = Dataset.open(arguments.dataset)
-    chosen = arguments.snapshot
-    cases = cases_of_snapshot(dataset, chosen) if chosen else read(arguments.dataset, dataset.task)
     with job_of(arguments) as told:
+        dataset = Dataset.open(arguments.dataset)
+        chosen = arguments.snapshot
+        cases = cases_of_snapshot(dataset, chosen) if chosen else read(arguments.dataset, dataset.task)
         notes = export_cases(
             cases, dataset.task, arguments.output, arguments.format, lambda done, total: told("Export", done, total)
         )
+        told.finish(output=arguments.output, cases=len(cases), notes=notes)
     text = "\n".join([f"{len(cases)} cases are written to {arguments.output}", *notes])
     say(arguments, {"output": arguments.output, "cases": len(cases), "notes": notes}, text)
 

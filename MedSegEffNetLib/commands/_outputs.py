@@ -121,16 +121,16 @@ def write_report(path: Path, title: str, images: Mapping[str, Image], result: Re
 
 def volume_table(result: Result, bundle: Bundle) -> str:
     """The volume of each label, in mL, or in voxels where the spacing is not known."""
-    import numpy as np
-
+    from MedSegEffNetLib.image import count_values
     from MedSegEffNetLib.terminal import table
 
+    counts = count_values(result.label_map.array)
     known = result.label_map.spacing_known
     rows = [
         [
             str(label.value),
             label.name,
-            str(np.count_nonzero(result.label_map.array == label.value)),
+            str(counts.get(label.value, 0)),
             f"{result.volumes_ml[label.name]:.2f}" if known else "unknown",
         ]
         for label in bundle.labels

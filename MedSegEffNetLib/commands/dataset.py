@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-HELP = "curated data sets: create, import, add, list, show, check, split, snapshot, export, merge, prune, raters"
+HELP = "curated data sets: create, import, add, predict, list, show, check, split, snapshot, export, merge, prune, raters"
 Adding = Callable[..., argparse.ArgumentParser]
 
 
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         return action
 
     _add_filling(add)
+    _add_predicting(add)
     _add_looking(add)
     _add_dividing(add)
     _add_keeping(add)
@@ -32,9 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Do what ``arguments.action`` says."""
-    from MedSegEffNetLib.commands import _dataset_cases, _dataset_sets
+    from MedSegEffNetLib.commands import _dataset_cases, _dataset_predict, _dataset_sets
 
-    actions = {**_dataset_cases.ACTIONS, **_dataset_sets.ACTIONS}
+    actions = {**_dataset_cases.ACTIONS, **_dataset_sets.ACTIONS, **_dataset_predict.ACTIONS}
     actions[arguments.action](arguments)
 
 
@@ -53,7 +54,7 @@ def _add_filling(add: Adding) -> None:
     taken.add_argument("--site", default="", metavar="NAME", help="where the images were taken")
     taken.add_argument("--pseudonymize", action="store_true", help="no name and no UID in what is written")
     taken.add_argument("--key", type=Path, metavar="FILE", help="key of the pseudonyms (default: one of your own)")
-    new = add("add", "add a case, or a label, state, flag or comment to a case", author=True)
+    new = add("add", "add a case, or a label, state, flag or comment to a case", author=True, job=True)
     new.add_argument("case", metavar="CASE", help="the case's id")
     new.add_argument(
         "--input", action="append", default=[], metavar="CHANNEL=FILE", help="an image of a new case"
@@ -75,6 +76,18 @@ def _add_filling(add: Adding) -> None:
     new.add_argument("--unflag", action="append", default=[], metavar="TEXT", help="take a flag off")
     new.add_argument("--choose", type=int, metavar="NUMBER", help="make this version the case's label")
     new.add_argument("--state", metavar="STATE", help="new, predicted, 'in review', accepted or rejected")
+
+
+def _add_predicting(add: Adding) -> None:
+    predict = add("predict", "let a model label the cases; again: only those that it has not labelled", author=True, job=True)
+    predict.add_argument("--model", required=True, metavar="MODEL", help="name, name@version, folder, or a task's id")
+    predict.add_argument("--state", default="new", metavar="STATE", help="cases in this state (default: new)")
+    predict.add_argument("--case", action="append", default=[], metavar="CASE", help="only this case (more than once)")
+    predict.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    predict.add_argument("--engine", default="auto", help="auto, openvino or torch")
+    predict.add_argument("--ensemble", default="", metavar="NAME", help="which networks vote, of a model of several")
+    predict.add_argument("--flips", action="store_true", help="average with the mirrored image's prediction")
+    predict.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
 
 
 def _add_looking(add: Adding) -> None:

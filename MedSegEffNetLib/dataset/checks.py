@@ -166,13 +166,13 @@ def _islands(record: CaseRecord, label: Image, task: SegmentationTask) -> list[F
 
 
 def _nesting(record: CaseRecord, label: Image, task: SegmentationTask) -> list[Finding]:
-    """Inner regions of which a piece lies in no outer one: pieces of the outer region that are inner altogether."""
+    """Pieces of an outer region that consist of the inner one alone: infection outside of the lung, say."""
     found = []
     for outer, inner in zip(task.regions, task.regions[1:], strict=False):
         if task.nested and set(inner.labels) < set(outer.labels):
             lonely = _lonely_pieces(np.isin(label.array, outer.labels), np.isin(label.array, inner.labels))
             if lonely:
-                text = f"{lonely} piece(s) of {inner.title} lie outside of any {outer.title}"
+                text = f"{lonely} piece(s) of {outer.title} are {inner.title} altogether"
                 found.append(Finding(record.id, "nesting", WARNING, text))
     return found
 

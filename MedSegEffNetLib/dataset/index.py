@@ -137,14 +137,22 @@ def _summary(values: list[Any]) -> CaseSummary:
 
 
 def _remembered(index: Path) -> dict[str, list[Any]]:
+    """The rows of the index by case. It is read a line, which is a case, at a time: a window's thread lives meanwhile."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        content = json.loads(index.read_text(encoding="utf-8"))
+        head, *lines, tail = index.read_text(encoding="utf-8").split("\n")
+        content = json.loads(head + tail)
         if content["version"] == _VERSION and content["columns"] == [part.name for part in fields(CaseSummary)]:
-            return dict(content["cases"])
+            rows: dict[str, list[Any]] = {}
+            for line in lines:
+                rows |= json.loads(f"{{{line.removesuffix(',')}}}")
+            return rows
     return {}
 
 
 def _remember(index: Path, rows: Mapping[str, list[Any]]) -> None:
-    content = {"version": _VERSION, "columns": [part.name for part in fields(CaseSummary)], "cases": rows}
+    columns = json.dumps([part.name for part in fields(CaseSummary)])
+    lines = [f"{json.dumps(case_id)}: {json.dumps(row, separators=(',', ':'))}" for case_id, row in rows.items()]
+    head = f'{{"version": {_VERSION}, "columns": {columns}, "cases": {{'
+    text = "\n".join([head, ",\n".join(lines), "}}"])
     with suppress(MedSegEffNetError):  # a data set that may only be read: the next time is as slow as this one
-        atomic.write_text(index, json.dumps(content, separators=(",", ":")))
+        atomic.write_text(index, text)

@@ -21,7 +21,7 @@ import numpy as np
 
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.errors import MedSegEffNetError
-from MedSegEffNetLib.labelops import Box
+from MedSegEffNetLib.labelops import Box, whole_box
 
 VERSION = 1
 _FRAME = struct.Struct("<4sIII")  # mark, bytes of the header, bytes of the voxels, checksum of both
@@ -45,11 +45,15 @@ class Start:
 class Journal:
     """A journal that is written. One writer at a time: the holder of the case's lock."""
 
-    def __init__(self, path: Path, start: Start) -> None:
-        """Begin the file ``path`` anew; what was there is replaced once the new beginning is on disk."""
+    def __init__(self, path: Path, start: Start, edited: np.ndarray | None = None) -> None:
+        """Begin the file ``path`` anew; what was there is replaced once the new beginning is on disk.
+
+        ``edited`` is the whole label map where it is not what the journal starts from any more.
+        """
         self.path = path
         header = {"version": VERSION, "base": start.base, "shape": start.shape}
-        atomic.write_bytes(path, _record(header, b""))
+        first = b"" if edited is None else _edit_record(whole_box(edited.shape), edited)
+        atomic.write_bytes(path, _record(header, b"") + first)
         self._file = path.open("ab", buffering=0)  # what a failed write left in a buffer would come again later
 
     def append(self, box: Box, voxels: np.ndarray) -> None:
@@ -60,8 +64,7 @@ class Journal:
         MedSegEffNetError
             It cannot be written (a full disk, say); the edits so far are kept.
         """
-        header = {"box": [[part.start, part.stop] for part in box], "type": voxels.dtype.str}
-        record = _record(header, zlib.compress(np.ascontiguousarray(voxels).tobytes(), 1))
+        record = _edit_record(box, voxels)
         start = os.fstat(self._file.fileno()).st_size
         try:
             if self._file.write(record) < len(record):
@@ -119,6 +122,11 @@ def recover(path: Path) -> Recovered | None:
     edits = [_edit(header, payload) for header, payload in records]
     x, y, z = header["shape"]
     return Recovered(Start(header["base"], (x, y, z)), edits) if edits else None
+
+
+def _edit_record(box: Box, voxels: np.ndarray) -> bytes:
+    header = {"box": [[part.start, part.stop] for part in box], "type": voxels.dtype.str}
+    return _record(header, zlib.compress(np.ascontiguousarray(voxels).tobytes(), 1))
 
 
 def _record(header: dict[str, Any], payload: bytes) -> bytes:

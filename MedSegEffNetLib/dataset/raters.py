@@ -28,21 +28,22 @@ class Agreement:
     hd95: float
 
 
-def latest_by_author(record: CaseRecord) -> list[LabelVersion]:
-    """The newest label of each author (of models: of each model), oldest first; what else is there are drafts of theirs."""
+def latest_by_author(record: CaseRecord, *, models: bool = True) -> list[LabelVersion]:
+    """The newest label of each author (and of each model, if ``models``), oldest first; others are drafts of theirs."""
     newest: dict[str, LabelVersion] = {}
+    left_out = {"consensus", "recovered"} if models else {"consensus", "recovered", "model"}
     for label in record.labels:
-        if not label.pruned and label.origin not in ("consensus", "recovered"):
+        if not label.pruned and label.origin not in left_out:
             newest[label.model if label.origin == "model" else label.author] = label
     return sorted(newest.values(), key=lambda label: label.number)
 
 
-def chosen_versions(record: CaseRecord, numbers: Sequence[int]) -> list[LabelVersion]:
-    """The versions of these numbers, or without any the newest of each author.
+def chosen_versions(record: CaseRecord, numbers: Sequence[int], *, models: bool = True) -> list[LabelVersion]:
+    """The versions of these numbers, or without any those of :func:`latest_by_author`.
 
     :class:`InputError` unless there are two or more.
     """
-    versions = [record.version(number) for number in dict.fromkeys(numbers)] or latest_by_author(record)
+    versions = [record.version(number) for number in dict.fromkeys(numbers)] or latest_by_author(record, models=models)
     if len(versions) < 2:
         raise InputError(
             f"case {record.id} has {len(versions)} label(s) to compare",
@@ -88,14 +89,14 @@ def differences(dataset: Dataset, case_id: str, numbers: Sequence[int] = ()) -> 
 
 
 def consensus(dataset: Dataset, case_id: str, author: str, numbers: Sequence[int] = ()) -> CaseRecord:
-    """The STAPLE consensus of versions (see :func:`chosen_versions`), saved as a new version of origin ``consensus``.
+    """The STAPLE consensus of versions (none named: the newest of each person), saved as a new version.
 
     Each region of the task is estimated by STAPLE (Warfield et al., IEEE TMI 23(7), 2004) and kept where its probability
     is above one half; an inner region is cut to the outer one and written over it. The new version becomes the case's
     label: a conflict between its raters is settled by it.
     """
     record = dataset.read(case_id)
-    maps = _maps(dataset, record, numbers)
+    maps = _maps(dataset, record, numbers, models=False)
     merged = staple(list(maps.values()), dataset.task)
     names = ", ".join(str(number) for number in maps)
     saved = save_label(
@@ -126,9 +127,9 @@ def staple(maps: Sequence[Image], task: SegmentationTask) -> Image:
     return maps[0].with_array(result)
 
 
-def _maps(dataset: Dataset, record: CaseRecord, numbers: Sequence[int]) -> dict[int, Image]:
+def _maps(dataset: Dataset, record: CaseRecord, numbers: Sequence[int], *, models: bool = True) -> dict[int, Image]:
     maps = {}
-    for version in chosen_versions(record, numbers):
+    for version in chosen_versions(record, numbers, models=models):
         label_map = dataset.load_label(record, version.number)
         if label_map is not None:
             maps[version.number] = label_map

@@ -176,8 +176,9 @@ def _copied(target: Dataset, other: Dataset, record: CaseRecord, author: str) ->
     draft = target.folder / CASES / f".new-{uuid.uuid4().hex[:12]}"
     folder = other.case_folder(record.id)
     try:
-        parts = [*(image for image in record.images.values() if not image.referenced), *record.labels]
-        hashes = {part.file: part.sha256 for part in parts if not part.pruned}
+        images = [image for image in record.images.values() if not image.referenced]
+        hashes = {image.file: image.sha256 for image in images if not image.pruned}
+        hashes |= {label.file: label.sha256 for label in record.labels if not label.pruned}
         for file, sha256 in hashes.items():
             check_file(folder / file, sha256)
             (draft / file).parent.mkdir(parents=True, exist_ok=True)

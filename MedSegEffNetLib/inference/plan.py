@@ -6,18 +6,22 @@ import ctypes
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.inference.options import Options
 from MedSegEffNetLib.models.bundle import Bundle
 
 BATCH_SIZE = 4
-VOXELS_AT_ONCE = 8_000_000  # of a case whose slices do not depend on each other; more only takes more memory
-_BASE_MB = 180  # the interpreter with NumPy, SimpleITK and the engine
+VOXELS_AT_ONCE = 4_000_000  # of a case whose slices do not depend on each other; more only takes more memory
+_BASE_MB = 120  # the interpreter with NumPy and the engine
+_NETWORK_MB = 90  # a compiled network
 _BYTES_A_PIXEL = 1600  # feature maps of a 2D network, measured as the largest of the shipped ones
-_BYTES_A_VOXEL = 130  # feature maps of a 3D network, measured likewise
+_BYTES_A_VOXEL = 40  # feature maps of a 3D network: 30 in bfloat16 and 51 in float32
+_CONTENT = 0.5  # what a cut to the content leaves of the voxels of a head with air around it
 _SECONDS_A_MEGAPIXEL = 0.5  # for models that were not measured
 _SECONDS_A_MEGAVOXEL = 0.06
 
@@ -36,25 +40,34 @@ class Plan:
 
 
 def estimate(
-    bundle: Bundle, shape: Sequence[int], prepared: Sequence[int], flips: bool, channels: int, networks: int
+    bundle: Bundle,
+    images: Mapping[str, Image],
+    prepared: Sequence[int],
+    at_once: int,
+    networks: int,
+    options: Options,
 ) -> Plan:
-    """The plan for volumes of ``shape`` (x, y, z) that enter the network with ``prepared`` voxels, before padding.
+    """The plan for ``images`` that enter ``networks`` networks with ``prepared`` voxels (x, y, z), before padding.
 
-    ``channels`` are prepared, and ``networks`` run, one after the other.
+    ``at_once`` of the images' voxels are prepared together; a cut to the content is not in ``prepared`` yet.
     """
     entry = bundle.info["networks"][0]
     divisor, depth = int(entry["divisor"]), int(entry.get("depth", 0))
-    voxels = shape[0] * shape[1] * shape[2]
+    voxels = next(iter(images.values())).array.size
+    content = _CONTENT if any(step.name == "crop_to_content" for step in bundle.preprocessing) else 1
     pixels = math.prod(-(-length // divisor) * divisor for length in prepared[:2])
-    slices, regions = max(prepared[2], depth), len(bundle.info["regions"])
-    # Images as read and as float32 twice, probabilities before and after the way back.
-    arrays = voxels * (channels * (2 + 4 + 4) + regions * 8) + pixels * slices * (channels * 4 + regions * 4)
+    slices, regions, channels = max(prepared[2], depth), len(bundle.info["regions"]), len(images)
+    share = content * at_once / voxels
+    # Images as read and as float32 before and after a step; labels, and each region on its way back.
+    arrays = sum(image.array.nbytes for image in images.values()) + at_once * content * channels * 8
+    arrays += voxels * (1 + (4 * regions if options.probabilities else 0)) + at_once * (4 + regions)
+    maps = pixels * slices * share * regions * (8 if networks > 1 else 4)
     batch_size = 1 if depth else BATCH_SIZE
-    features = pixels * depth * _BYTES_A_VOXEL if depth else batch_size * pixels * _BYTES_A_PIXEL
-    megabytes = _BASE_MB + (arrays + features) / 1e6
+    features = pixels * depth * content * _BYTES_A_VOXEL if depth else batch_size * pixels * _BYTES_A_PIXEL
+    megabytes = _BASE_MB + networks * _NETWORK_MB + (arrays + maps + features) / 1e6
     usual = _SECONDS_A_MEGAVOXEL if depth else _SECONDS_A_MEGAPIXEL
     rate = float(bundle.info["measured"].get("seconds_per_megapixel", usual))
-    seconds = 0.5 + rate * networks * pixels * slices / 1e6 * (2 if flips else 1)
+    seconds = 0.5 + rate * networks * pixels * slices * content / 1e6 * (2 if options.flips else 1)
     return Plan(batch_size, round(megabytes), seconds)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -84,17 +84,21 @@ def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job:
     channels = _channels_seen(bundle, votes, checked)
     pipeline = Pipeline.from_steps(bundle.preprocessing)
     prepared = pipeline.prepared_shape(grid.shape, grid.affine)
-    expected = plan.estimate(bundle, grid.shape, prepared, options.flips, len(channels), len(votes.networks))
+    parts = _parts(checked, pipeline, bundle, options)
+    at_once = max(next(iter(part.images.values())).array.size for part in parts)
+    expected = plan.estimate(bundle, checked, prepared, at_once, len(votes.networks), options)
     job.emit("plan", **expected.as_mapping())
     plan.refuse_if_too_large(expected)
     job.progress("Preparing", 0, 1)
     setup = engine.choose(options, expected.batch_size)
     voters = [Voter.of(bundle, key, [channel.name for channel in channels]) for key in votes.networks]
-    parts = _parts(checked, pipeline, bundle, options)
     result, meter, seen = _Regions(bundle, grid, options), quality.Meter.of(bundle), 0
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(2) as beside:
+        coming = beside.submit(_prepare, parts[0], pipeline, channels, voters, setup, options, beside)
         for number, part in enumerate(parts):
-            volume, undo = _prepare(part, pipeline, channels, voters, setup, options, beside)
+            volume, undo = coming.result()
+            if number + 1 < len(parts):
+                coming = beside.submit(_prepare, parts[number + 1], pipeline, channels, (), setup, options, beside)
             clock.lap("preparing")
             ballot = ensemble.Ballot(votes, [region.name for region in bundle.regions])
             setup, count = run(voters, ballot, volume.array, setup, options, job, (number, len(parts)))
@@ -165,12 +169,12 @@ def _prepare(
     part: _Part,
     pipeline: Pipeline,
     channels: list[Channel],
-    voters: list[Voter],
+    voters: Sequence[Voter],
     setup: Setup,
     options: Options,
     beside: ThreadPoolExecutor,
 ) -> tuple[Volume, Undo]:
-    """What the networks see of ``part``. They are opened meanwhile, as soon as the size of their input is known."""
+    """What the networks see of ``part``. The ``voters`` are opened meanwhile, once the size of their input is known."""
     placing, scaling = pipeline.split()
     volume, undo = placing.apply(replace(stack(part.images, channels), extremes=part.extremes))
     for voter in voters:

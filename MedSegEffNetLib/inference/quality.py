@@ -119,9 +119,9 @@ class Meter:
         measured = [(name, *sums) for name, sums in zip(self._names, self._sums, strict=True) if sums[0] >= _FEW_VOXELS]
         found: dict[str, dict[str, float]] = {
             "confidence": {
-                name: 2 * inside / (everywhere + voxels) for name, voxels, inside, everywhere, _ in measured
+                name: float(2 * inside / (everywhere + voxels)) for name, voxels, inside, everywhere, _ in measured
             },
-            "outside": {name: beyond / voxels for name, voxels, _, _, beyond in measured if self._nested},
+            "outside": {name: float(beyond / voxels) for name, voxels, _, _, beyond in measured if self._nested},
             "agreement": {},
         }
         for region, counts in self._votes.items():

@@ -64,7 +64,8 @@ def make(folder: Path, cases: int) -> Dataset:
     )
     for number in range(cases):
         record = CaseRecord(
-            f"case-{number:05d}", f"P{number // 2}", "north", "accepted", images={name: image for name in ("t1", "flair", "t1ce")},
+            f"case-{number:05d}", f"P{number // 2}", "north", "accepted",
+            images=dict.fromkeys(("t1", "flair", "t1ce"), image),
             labels=labels, current=4, history=(Change(when, "Ann Lee", "in review → accepted"),) * 4,
         )  # fmt: skip
         path = dataset.case_folder(record.id) / "case.json"

@@ -136,7 +136,8 @@ def test_importing_the_library_loads_nothing():
 
 
 @pytest.mark.parametrize(
-    "words", ["--help", "--version", "segment --help", "train --help", "evaluate --help", "doctor --help"]
+    "words",
+    ["--help", "--version", "segment --help", "train --help", "evaluate --help", "doctor --help", "dataset --help"],
 )
 def test_help_loads_not_even_numpy(words):
     assert loaded_by(running(*words.split())) == set()
@@ -156,6 +157,7 @@ def test_lists_are_printed_without_heavy_packages(words):
         "import MedSegEffNetLib.job, MedSegEffNetLib.image, MedSegEffNetLib.preprocessing, MedSegEffNetLib.metrics",
         "import MedSegEffNetLib.report, MedSegEffNetLib.postprocessing, MedSegEffNetLib.inference.predict",
         "import MedSegEffNetLib.evaluation, MedSegEffNetLib.dataset.readers",
+        "from MedSegEffNetLib.dataset import checks, importing, raters, snapshots, splits, store, upkeep",
     ],
 )
 def test_what_needs_no_network_loads_no_heavy_package(code):

@@ -1,5 +1,6 @@
 import io
 import math
+import re
 from base64 import b64decode
 from html.parser import HTMLParser
 
@@ -107,6 +108,36 @@ def test_a_segmentation_report_is_one_page_that_loads_nothing(tmp_path):
     ):
         assert text in found.text
     assert "Not for clinical use" in found.text
+
+
+def test_a_doubtful_result_says_so_first_with_its_reasons(tmp_path):
+    found = write(tmp_path / "report.html", *patient(), doubts=["<i>Odd</i> volume."], warnings=["Thick slices."])
+    verdict, reason, warning = (found.text.index(part) for part in ("Doubtful result", "<i>Odd</i>", "Thick slices."))
+    assert verdict < reason < warning < found.text.index("Volumes")
+    assert 'class="badge doubtful"' in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_result_without_doubts_is_not_called_right(tmp_path):
+    text = write(tmp_path / "report.html", *patient(), doubts=()).text
+    assert "No automatic check speaks against this result" in text
+    assert "does not prove it right" in text
+    assert "automatic check" not in write(tmp_path / "report.html", *patient()).text
+
+
+def test_the_channel_asked_for_comes_first_and_shows_the_further_slices(tmp_path):
+    for wanted, first in (("t1", "t1"), ("", "flair"), ("t2", "flair")):
+        write(tmp_path / "report.html", *patient(), shown_on=wanted)
+        captions = re.findall(r"<figcaption>(.*?)</figcaption>", (tmp_path / "report.html").read_text(encoding="utf-8"))
+        assert captions[0].startswith(f"Axial · {first} ·")
+        assert [caption.partition(" · ")[0] for caption in captions[:3]] == ["Axial", "Coronal", "Sagittal"]
+
+
+def test_regions_have_a_table_with_their_share_of_the_outermost_one(tmp_path):
+    regions = [Region("WT", "whole tumor", (1, 2), 2), Region("TC", "tumor core", (1,), 1)]
+    text = write(tmp_path / "report.html", *patient(), regions=regions).text
+    assert "Share of whole tumor" in text
+    assert "tumor core (TC)0.3484100.0%" in re.sub(r"\s*\n\s*", "", text)
+    assert "Region" not in write(tmp_path / "report.html", *patient(), regions=regions[1:]).text
 
 
 def test_the_pictures_also_lie_beside_the_page(tmp_path):

@@ -1,5 +1,7 @@
 """Cases are taken over once, whole, and without names where that is asked for."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,8 @@ def found(folder, count=3, size=5):
         for name, image in loaded.items():
             files[name] = folder / f"Smith_{seed}" / f"{name}.nii.gz"
             write(files[name], image)
-        cases.append(Case(f"Smith_{seed}", f"Smith {seed}", "", lambda seen=(loaded, label(size)): seen, images=files))
+        seen = functools.partial(tuple, (loaded, label(size)))
+        cases.append(Case(f"Smith_{seed}", f"Smith {seed}", "", seen, images=files))
     return cases
 
 

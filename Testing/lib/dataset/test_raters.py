@@ -54,6 +54,14 @@ def test_the_consensus_of_three_is_a_new_version_that_becomes_the_label(filled):
     np.testing.assert_array_equal(filled.load_label(record).array, label(6).array)
 
 
+def test_models_are_compared_and_have_no_voice_in_a_consensus(filled):
+    save_label(filled, "case-0", label(9), author=ANN, origin="model", model="net@1.0.0")
+    save_label(filled, "case-0", label(6), author=ANN, origin="corrected", model="net@1.0.0", base=1)
+    assert [(row.first, row.second) for row in compare_raters(filled, "case-0")] == [(1, 2)]
+    with pytest.raises(InputError, match="1 label"):
+        consensus(filled, "case-0", ANN)
+
+
 def test_a_consensus_settles_the_conflict_of_its_raters(filled):
     save_label(filled, "case-0", label(6), author=ANN)
     save_label(filled, "case-0", label(7), author=BOB)

@@ -72,5 +72,6 @@ def test_votes_are_a_weighted_mean_region_by_region():
     votes = Votes({"WT": {"a": 0.5, "b": 0.5}, "TC": {"a": 1.0}, "ET": {"a": 0.25, "b": 0.75}})
     ballot = Ballot(votes, ["WT", "TC", "ET"])
     ballot.add("a", np.full((3, 2, 2, 2), 0.8, dtype=np.float32))
-    ballot.add("b", np.full((3, 2, 2, 2), 0.4, dtype=np.float32))
+    assert ballot.rows("b") == [0, 2]
+    ballot.add("b", np.full((2, 2, 2, 2), 0.4, dtype=np.float32))
     np.testing.assert_allclose(ballot.result()[:, 0, 0, 0], [0.6, 0.8, 0.5], rtol=1e-6)

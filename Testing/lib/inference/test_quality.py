@@ -65,8 +65,8 @@ def test_an_inner_region_outside_of_the_outer_one_is_told_with_its_share():
     shifted = maps(0.98, 0.98)
     shifted[1] = np.roll(shifted[1], 8, axis=2)
     quality = judge(measured(shifted), REGIONS, {}, {})
-    assert quality.measures["outside"]["TC"] == pytest.approx(0.5)
-    assert any("50% of the tumor core lay outside" in reason for reason in quality.reasons)
+    assert quality.measures["outside"]["TC"] == pytest.approx(0.25)
+    assert any("25% of the tumor core lay outside" in reason for reason in quality.reasons)
     assert measured(shifted, nested=False)["outside"] == {}
 
 
