@@ -27,14 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument(
         "--input", metavar="CHANNEL=FILE", nargs="+", action="extend", dest="inputs",
-        help="a channel's image (file, folder of slices or DICOM series); FILE alone if its components are the channels",
+        help="a channel's image (file, folder of slices or DICOM series); FILE alone if its components are the channels, "
+        "t1,flair=FILE if they are these",
     )  # fmt: skip
     group.add_argument("--case", type=Path, metavar="FOLDER", help="folder whose files' names tell the channels")
     group.add_argument("--batch", type=Path, metavar="FOLDER", help="folder of case folders; the same again resumes")
 
 
 def given_paths(arguments: argparse.Namespace, bundle: Bundle) -> dict[str, Path]:
-    """What is to be read, by channel name, or one entry under :data:`ALL`.
+    """What is to be read, by channel name (names joined by commas: its components), or one entry under :data:`ALL`.
 
     Raises
     ------
@@ -52,12 +53,15 @@ def given_paths(arguments: argparse.Namespace, bundle: Bundle) -> dict[str, Path
         name, equals, file = text.partition("=")
         if not (equals and file):
             raise InputError(f"--input {text}", expected="CHANNEL=FILE, e.g. flair=case1/flair.nii.gz")
-        channel = find_channel(bundle.task_id, bundle.channels, name).name
-        if channel in paths:
-            raise InputError(
-                f"channel {channel} is given twice: {paths[channel]} and {file}", expected="one file a channel"
-            )
-        paths[channel] = Path(file)
+        channels = [find_channel(bundle.task_id, bundle.channels, part).name for part in name.split(",")]
+        before = {part: path for key, path in paths.items() for part in key.split(",")}
+        for channel in channels:
+            if channel in before:
+                raise InputError(
+                    f"channel {channel} is given twice: {before[channel]} and {file}", expected="one file a channel"
+                )
+            before[channel] = Path(file)
+        paths[",".join(channels)] = Path(file)
     return paths
 
 
@@ -65,7 +69,7 @@ def read_inputs(paths: Mapping[str, Path], bundle: Bundle, *, is_case: bool) -> 
     """The images by channel name; with ``is_case`` the only path is a folder whose files' names tell the channels."""
     from MedSegEffNetLib.dataset.channels import load_case_images, split_components
     from MedSegEffNetLib.image import read
-    from MedSegEffNetLib.task import get_task
+    from MedSegEffNetLib.task import find_channel, get_task
 
     if is_case:
         return load_case_images(paths[ALL], get_task(bundle.task_id))
@@ -73,7 +77,14 @@ def read_inputs(paths: Mapping[str, Path], bundle: Bundle, *, is_case: bool) -> 
         return split_components(_with_doubt(read(paths[ALL]), paths[ALL]), bundle.channels, str(paths[ALL]))
     with ThreadPoolExecutor() as pool:
         images = dict(zip(paths, pool.map(read, paths.values()), strict=True))
-    return {name: _with_doubt(images[name].gray(), path, bundle.channels, name) for name, path in paths.items()}
+    found: dict[str, Image] = {}
+    for key, path in paths.items():
+        if "," in key:
+            parts = [find_channel(bundle.task_id, bundle.channels, name) for name in key.split(",")]
+            found |= split_components(_with_doubt(images[key], path), parts, str(path))
+        else:
+            found[key] = _with_doubt(images[key].gray(), path, bundle.channels, key)
+    return found
 
 
 def _with_doubt(image: Image, path: Path, channels: Sequence[Channel] = (), given: str = "") -> Image:

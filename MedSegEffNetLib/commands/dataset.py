@@ -6,7 +6,9 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-HELP = "curated data sets: create, import, add, predict, list, show, check, split, snapshot, export, merge, prune, raters"
+HELP = (
+    "curated data sets: create, import, add, predict, list, show, check, split, snapshot, export, merge, prune, raters"
+)
 Adding = Callable[..., argparse.ArgumentParser]
 
 
@@ -79,7 +81,9 @@ def _add_filling(add: Adding) -> None:
 
 
 def _add_predicting(add: Adding) -> None:
-    predict = add("predict", "let a model label the cases; again: only those that it has not labelled", author=True, job=True)
+    predict = add(
+        "predict", "let a model label the cases; again: only those that it has not labelled", author=True, job=True
+    )
     predict.add_argument("--model", required=True, metavar="MODEL", help="name, name@version, folder, or a task's id")
     predict.add_argument("--state", default="new", metavar="STATE", help="cases in this state (default: new)")
     predict.add_argument("--case", action="append", default=[], metavar="CASE", help="only this case (more than once)")

@@ -14,6 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Task, data, run folder and settings."""
     parser.add_argument("task", metavar="TASK", help="see `medsegeffnet tasks`")
     parser.add_argument("--data", required=True, type=Path, metavar="FOLDER", help="cases with label maps")
+    parser.add_argument(
+        "--snapshot", default="", metavar="ID", help="a snapshot of the data set, see `dataset snapshot`"
+    )
     parser.add_argument("--run", required=True, type=Path, metavar="FOLDER", dest="folder", help="the job's folder")
     parser.add_argument("--network", metavar="NAME", help="network, if not the task's first")
     parser.add_argument("--from", metavar="MODEL", dest="parent", help="model whose weights to start from")
@@ -42,6 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.task,
         arguments.data,
         arguments.folder,
+        snapshot=arguments.snapshot,
         network=arguments.network,
         parent=arguments.parent,
         settings=settings,

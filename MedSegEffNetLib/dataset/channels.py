@@ -107,7 +107,7 @@ def split_components(image: Image, channels: Sequence[Channel], source: str) -> 
         raise InputError(
             f"{source} has {len(components)} component(s) a pixel",
             expected=f"{len(channels)}: " + ", ".join(channel.name for channel in channels),
-            hint="give each channel's own image with --input CHANNEL=FILE"
+            hint="give each channel's own image with --input CHANNEL=FILE, or name the components: --input t1,flair=FILE"
             if len(channels) > 1
             else "save it as a grey image; colors (of an overlay, say) are no intensities",
         )

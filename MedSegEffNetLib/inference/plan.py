@@ -17,10 +17,10 @@ from MedSegEffNetLib.models.bundle import Bundle
 
 BATCH_SIZE = 4
 VOXELS_AT_ONCE = 4_000_000  # of a case whose slices do not depend on each other; more only takes more memory
-_BASE_MB = 120  # the interpreter with NumPy and the engine
-_NETWORK_MB = 90  # a compiled network
-_BYTES_A_PIXEL = 1600  # feature maps of a 2D network, measured as the largest of the shipped ones
-_BYTES_A_VOXEL = 40  # feature maps of a 3D network: 30 in bfloat16 and 51 in float32
+_BASE_MB = 150  # the interpreter with NumPy and the engine
+_NETWORK_MB = 50  # a compiled network: most are let go of before memory is fullest
+_BYTES_A_PIXEL = 1000  # feature maps of a 2D network: 300 in OpenVINO, more in torch
+_BYTES_A_VOXEL = 32  # feature maps of a 3D network in bfloat16; 51 in float32
 _CONTENT = 0.5  # what a cut to the content leaves of the voxels of a head with air around it
 _SECONDS_A_MEGAPIXEL = 0.5  # for models that were not measured
 _SECONDS_A_MEGAVOXEL = 0.06
@@ -60,7 +60,7 @@ def estimate(
     share = content * at_once / voxels
     # Images as read and as float32 before and after a step; labels, and each region on its way back.
     arrays = sum(image.array.nbytes for image in images.values()) + at_once * content * channels * 8
-    arrays += voxels * (1 + (4 * regions if options.probabilities else 0)) + at_once * (4 + regions)
+    arrays += voxels + at_once * (4 * regions if options.probabilities else 4)
     maps = pixels * slices * share * regions * (8 if networks > 1 else 4)
     batch_size = 1 if depth else BATCH_SIZE
     features = pixels * depth * content * _BYTES_A_VOXEL if depth else batch_size * pixels * _BYTES_A_PIXEL

@@ -36,13 +36,12 @@ p, ul { margin: .5rem 0; max-width: 48rem; }
 .clinical { font-weight: 600; margin: .6rem 0 0; }
 .badge { border-left: 5px solid; border-radius: 4px; padding: .7rem 1rem; margin: 1.2rem 0; }
 .badge strong { display: block; font-size: 1.08rem; }
-.badge ul { margin: .2rem 0; padding-left: 1.2rem; }
+.badge ul, .warnings ul { margin: .2rem 0; padding-left: 1.2rem; max-width: none; }
 .badge.ok { background: var(--good); border-color: var(--good-line); color: var(--good-ink); }
 .badge.doubtful { background: var(--bad); border-color: var(--bad-line); color: var(--bad-ink); }
 .warnings { background: var(--warn); color: var(--warn-ink); border-left: 5px solid var(--warn-line);
   border-radius: 4px; padding: .7rem 1rem; margin: 1.2rem 0; }
 .warnings strong { display: block; }
-.warnings ul { margin: .2rem 0; padding-left: 1.2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .6rem 0; }
 th, td { padding: .32rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { font-weight: 600; background: var(--panel); }

@@ -76,7 +76,7 @@ def write_segmentation_report(
     unknown = "" if scene.spacing_known else page.paragraph(_UNKNOWN, "note")
     made = {**({"model": model} if model else {}), **(provenance or {}), **(measured or {})}
     parts = [
-        page.section("Segmentation", names, _figures(views, "17rem"), unknown),
+        page.section("Segmentation", names, _figures(views, "20rem"), unknown),
         page.section("Volumes", _volumes(label_map, labels, regions, volumes_ml)),
         page.section("Slices through the segmented part" if present else "Slices", _figures(strip, "15rem")),
         page.section("Images without contours", _figures(others, "20rem")),

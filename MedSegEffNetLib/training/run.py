@@ -20,8 +20,6 @@ import MedSegEffNetLib
 from MedSegEffNetLib import networks
 from MedSegEffNetLib.augmentation import Augmentation
 from MedSegEffNetLib.dataset.case import Case
-from MedSegEffNetLib.dataset.readers import read_folder
-from MedSegEffNetLib.dataset.splits import split_by_patient
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.geometry import Volume
 from MedSegEffNetLib.job import Event, Job, read_request
@@ -31,6 +29,7 @@ from MedSegEffNetLib.models.registry import find
 from MedSegEffNetLib.preprocessing import Pipeline
 from MedSegEffNetLib.task import Channel, SegmentationTask, Step, get_segmentation_task
 from MedSegEffNetLib.training import checkpoint
+from MedSegEffNetLib.training.cases import split_cases
 from MedSegEffNetLib.training.config import Recipe
 from MedSegEffNetLib.training.data import load_volume, to_slices
 from MedSegEffNetLib.training.loop import Feed, Trainer
@@ -53,6 +52,7 @@ class Request:
     preprocessing: tuple[Step, ...]
     recipe: Recipe
     parent: Bundle | None
+    snapshot: str = ""
 
     @property
     def networks(self) -> dict[str, tuple[Channel, ...]]:
@@ -83,6 +83,7 @@ class Request:
             "command": "train",
             "task": self.task.id,
             "data": str(self.data.resolve()),
+            "snapshot": self.snapshot,
             "network": self.network,
             "arguments": dict(self.arguments),
             "preprocessing": [{"name": step.name, "arguments": dict(step.arguments)} for step in self.preprocessing],
@@ -97,6 +98,7 @@ def train(
     data: Path,
     run: Path,
     *,
+    snapshot: str = "",
     network: str | None = None,
     parent: str | None = None,
     settings: Mapping[str, str] | None = None,
@@ -107,6 +109,7 @@ def train(
     Parameters
     ----------
     data : folder in one of the layouts of :mod:`MedSegEffNetLib.dataset.readers`.
+    snapshot : id of a snapshot, where ``data`` is a curated data set; empty: its accepted cases as they are now.
     run : the job's folder. If a training was begun there, it is resumed.
     network : network key; the task's first one by default.
     parent : model to start from.
@@ -118,10 +121,10 @@ def train(
     InputError
         Anything about the request is wrong; nothing has been written.
     """
-    request = resolve(task_id, data, network=network, parent=parent, settings=settings or {})
+    request = resolve(task_id, data, snapshot=snapshot, network=network, parent=parent, settings=settings or {})
     _check_buildable(request)
     _check_same_request(run, request)
-    cases = _split(request)
+    cases = split_cases(request.data, request.snapshot, request.task, request.recipe)
     job = Job.open(run, request.as_mapping())
     if listener is not None:
         job.listeners.append(listener)
@@ -134,7 +137,13 @@ def train(
 
 
 def resolve(
-    task_id: str, data: Path, *, network: str | None, parent: str | None, settings: Mapping[str, str]
+    task_id: str,
+    data: Path,
+    *,
+    snapshot: str = "",
+    network: str | None,
+    parent: str | None,
+    settings: Mapping[str, str],
 ) -> Request:
     """The request with every default filled in; an :class:`InputError` says what does not fit."""
     task = get_segmentation_task(task_id)
@@ -173,7 +182,7 @@ def resolve(
             for step in preprocessing
         )
     arguments = {k: v for k, v in {**defaults, **recipe.network}.items() if k not in ("in_channels", "out_channels")}
-    return Request(task, data, network, arguments, preprocessing, recipe, bundle)
+    return Request(task, data, network, arguments, preprocessing, recipe, bundle, snapshot)
 
 
 def _check_buildable(request: Request) -> None:
@@ -211,28 +220,6 @@ def _check_same_request(run: Path, request: Request) -> None:
             expected="the same request, to resume it",
             hint="give the settings it was started with, or another --run folder",
         )
-
-
-def _split(request: Request) -> dict[str, list[Case]]:
-    cases = read_folder(request.data, request.task)
-    if any(case.split for case in cases):
-        parts = {name: [case for case in cases if case.split == name] for name in ("train", "val", "test")}
-        if not parts["val"]:
-            fractions = {"train": 1 - request.recipe.validation_fraction, "val": request.recipe.validation_fraction}
-            parts |= split_by_patient(parts["train"], fractions, request.recipe.seed)
-    else:
-        held_out = request.recipe.validation_fraction + request.recipe.test_fraction
-        fractions = {"train": 1 - held_out, "val": request.recipe.validation_fraction}
-        if request.recipe.test_fraction:
-            fractions["test"] = request.recipe.test_fraction
-        parts = split_by_patient(cases, fractions, request.recipe.seed)
-    for name in ("train", "val"):
-        if not parts.get(name):
-            raise InputError(
-                f"{request.data} has no cases for '{name}'",
-                expected="at least one patient to train on and another one to validate on",
-            )
-    return parts
 
 
 def _train(request: Request, cases: Mapping[str, Sequence[Case]], run: Path, job: Job) -> Path:
@@ -356,7 +343,11 @@ def _finish(
             preprocessing=pipeline.steps(),
             provenance={
                 "parent": request.as_mapping()["parent"],
-                "data": {"folder": request.data.name, "cases": {k: [c.id for c in v] for k, v in cases.items()}},
+                "data": {
+                    "folder": request.data.name,
+                    "snapshot": request.snapshot,
+                    "cases": {k: [c.id for c in v] for k, v in cases.items()},
+                },
                 "recipe": request.recipe.as_mapping(),
                 "encoder_start": getattr(encoder, "start", "random"),
                 "code_version": MedSegEffNetLib.__version__,

@@ -12,7 +12,8 @@ from slicer.i18n import tr as _
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.image import GRID_TOLERANCE
 from MedSegEffNetLib.labelops import Box, Selection
-from MedSegEffNetPanel.bridge.images import new_image
+from MedSegEffNetPanel import steps
+from MedSegEffNetPanel.bridge.images import new_image, planes_a_step
 from MedSegEffNetPanel.bridge.masks import Mask, mask_of
 from MedSegEffNetPanel.bridge.volumes import picture
 
@@ -25,8 +26,8 @@ def shape_of(volume: Any) -> tuple[int, int, int]:
     return k, j, i
 
 
-def selection_of(segmentation: Any, segment_id: str, volume: Any) -> Selection:
-    """The voxels of a segment in the array (K, J, I) of ``volume``, on whose grid the segmentation is.
+def read_selection(segmentation: Any, segment_id: str, volume: Any) -> Generator[None, None, Selection]:
+    """The voxels of a segment in the array (K, J, I) of ``volume``, on whose grid the segmentation is; in short steps.
 
     Raises
     ------
@@ -38,13 +39,17 @@ def selection_of(segmentation: Any, segment_id: str, volume: Any) -> Selection:
     if placed is None:
         return Selection.nothing(shape)
     layer, value, box = placed
-    return Selection.of(layer == value, box, shape)
+    mask = np.empty(layer.shape, dtype=bool)
+    for planes in planes_a_step(layer):
+        np.equal(layer[planes], value, out=mask[planes])
+        yield
+    return (yield from steps.in_thread(Selection.of, mask, box, shape))
 
 
 def placed_mask(segment: Any, segmentation: Any, volume: Any) -> tuple[np.ndarray, int, Box] | None:
     """A segment's layer (a view), the value that it has there, and the layer's box in the array (K, J, I) of ``volume``.
 
-    None without voxels; errors as in :func:`selection_of`.
+    None without voxels; errors as in :func:`read_selection`.
     """
     mask = mask_of(segment)
     return None if mask is None else (mask.layer, mask.value, _box(mask, segmentation, volume))
@@ -76,7 +81,7 @@ def put_selection(
     """
     segmentation, volume = editor.segmentationNode(), editor.sourceVolumeNode()
     first = [part.start for part in selection.box][::-1]
-    values = selection.mask.astype(np.uint8)
+    values = selection.mask.view(np.uint8)
     if selection.empty:
         first, values = [0, 0, 0], np.zeros((1, 1, 1), dtype=np.uint8)
     image = yield from new_image(values, picture(volume).ijk_to_ras, tuple(first), slicer.vtkOrientedImageData)

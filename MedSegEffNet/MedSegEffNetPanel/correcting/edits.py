@@ -28,21 +28,32 @@ class Edits:
     Attributes
     ----------
     labels : (K, J, I) the label map at the last look. counts : its voxels by label value.
-    changed : emitted after a look that found changes. recorded : with a sentence where the journal cannot be written
-        (empty: it was).
+    revision : grows with each look that found changes.
+    began : emitted at the first edit after a look. changed : after a look that found changes. recorded : with a
+        sentence where the journal cannot be written (empty: it was).
     """
 
     def __init__(
-        self, segmentation: Any, volume: Any, values: Mapping[str, int], labels: np.ndarray, record: Recorder
+        self,
+        segmentation: Any,
+        volume: Any,
+        values: Mapping[str, int],
+        labels: np.ndarray,
+        record: Recorder,
+        known: Mapping[int, int] | None = None,
     ) -> None:
-        """``values``: label value by segment id; ``labels`` are the segments' voxels now; ``record`` works in a thread."""
+        """``values``: label value by segment id; ``labels`` are the segments' voxels now, and ``known`` what
+        :func:`counts` says of them, if it was asked before; ``record`` works in a thread.
+        """
         self._segmentation, self._volume, self._values = segmentation, volume, dict(values)
         self._record = record
         self.labels = labels
-        self.counts = counts(labels)
-        self.changed, self.recorded = Signal(), Signal()
+        self.counts = dict(counts(labels) if known is None else known)
+        self.revision = 0
+        self.began, self.changed, self.recorded = Signal(), Signal(), Signal()
         self._dirty = False
-        self._look: Any = None
+        self._look: _Look | None = None
+        self._following: Any = None
         self._owed: Box | None = None  # changed, but not in the journal yet
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
@@ -67,31 +78,47 @@ class Edits:
     def _looking(self) -> bool:
         return self._look is not None and not self._look.over
 
+    @property
+    def owed(self) -> bool:
+        """Whether edits were found that the journal could not take."""
+        return self._owed is not None
+
     def close(self) -> None:
         """Look no more."""
         self._timer.stop()
-        if self._looking:
-            self._look.cancel()
+        if self._following is not None:
+            self._following.cancel()
         for tag in self._tags:
             self._observed.RemoveObserver(tag)
         self._tags = []
 
     def settle(self) -> Generator[None, None, np.ndarray]:
-        """Work that ends when every edit so far is in :attr:`labels`; gives these."""
+        """Work that ends when every edit so far is in :attr:`labels`; gives these.
+
+        It goes on with a look that has begun, so it needs no event loop to come to its end.
+        """
         while self.pending:
-            if not self._looking:
-                self._timer.stop()
-                yield from self._take()
+            self._timer.stop()
+            self._begin().step()
             yield
+        if self._owed is not None:
+            self._timer.start(_AGAIN)
         return self.labels
 
     def _on_edited(self, *event: Any) -> None:
         if not self._dirty and not self._looking:  # not again, or it would wait for the end of a long stroke
             self._timer.start(PAUSE)
+            self.began.emit()
         self._dirty = True
 
+    def _begin(self) -> _Look:
+        """The look that is under way, or a new one."""
+        if self._look is None or self._look.over:
+            self._look = _Look(self._take())
+        return self._look
+
     def _start(self) -> None:
-        self._look = steps.run(self._take(), done=self._on_taken, failed=self._on_failed)
+        self._following = steps.run(self._begin().follow(), done=self._on_taken, failed=self._on_failed)
 
     def _on_taken(self, nothing: object) -> None:
         if self._dirty:
@@ -108,11 +135,12 @@ class Edits:
         box = yield from self._compare()
         if box is not None:
             self._owed = box if self._owed is None else _around(self._owed, box)
+            self.revision += 1
             self.changed.emit()
         if self._owed is None:
             return
         try:
-            yield from steps.in_thread(self._record, self._owed, self.labels[self._owed].copy())
+            yield from steps.in_thread(self._record, self._owed, self.labels[self._owed])
         except MedSegEffNetError as error:
             self._on_failed(error)
         else:
@@ -155,6 +183,35 @@ class Edits:
         for value in before.keys() | after.keys():
             total = self.counts.get(value, 0) + after.get(value, 0) - before.get(value, 0)
             self.counts[value] = total
+
+
+class _Look:
+    """A look that whoever needs its end can drive, one step at a time.
+
+    Attributes
+    ----------
+    over : whether it has ended.
+    """
+
+    def __init__(self, work: Generator[None, None, None]) -> None:
+        self._work = work
+        self.over = False
+
+    def step(self) -> None:
+        """One step."""
+        try:
+            next(self._work)
+        except StopIteration:
+            self.over = True
+        except BaseException:
+            self.over = True
+            raise
+
+    def follow(self) -> Generator[None, None, None]:
+        """All steps that nobody else does."""
+        while not self.over:
+            self.step()
+            yield
 
 
 def _around(first: Box, second: Box) -> Box:

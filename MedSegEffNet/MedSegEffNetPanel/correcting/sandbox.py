@@ -17,7 +17,7 @@ from MedSegEffNetLib.labelops import Selection, fill_holes, grow, interpolate, s
 from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.bridge.made import is_locked
 from MedSegEffNetPanel.bridge.masks import segments_of
-from MedSegEffNetPanel.bridge.selections import ADD, REMOVE, REPLACE, put_selection, selection_of
+from MedSegEffNetPanel.bridge.selections import ADD, REMOVE, REPLACE, put_selection, read_selection
 from MedSegEffNetPanel.signals import Signal
 
 SELECTION = "MedSegEffNet.Selection"  # id of the segment
@@ -130,7 +130,7 @@ class Sandbox:
         self.changed.emit(str(error))
 
     def _shape(self, source: str, change: Shaping, remember: bool = True) -> Work:
-        shaped = yield from steps.in_thread(change, self._selected(source))
+        shaped = yield from steps.in_thread(change, (yield from self._selected(source)))
         if remember:
             self._editor.saveStateForUndo()
         yield from put_selection(self._editor, SELECTION, shaped, REPLACE, overwrite=False)
@@ -139,15 +139,15 @@ class Sandbox:
         segmentation = self._editor.segmentationNode()
         if is_locked(segmentation.GetSegmentation().GetSegment(label)):
             return
-        selected = self._selected(SELECTION)
+        selected = yield from self._selected(SELECTION)
         for segment_id, segment in segments_of(segmentation):
             if segment_id not in (SELECTION, label) and is_locked(segment):
-                locked = self._selected(segment_id)
+                locked = yield from self._selected(segment_id)
                 selected = yield from steps.in_thread(selected.without, locked)
         self._editor.saveStateForUndo()
         yield from put_selection(self._editor, label, selected, mode, overwrite=True)
         nothing = Selection.nothing(selected.shape)
         yield from put_selection(self._editor, SELECTION, nothing, REPLACE, overwrite=False)
 
-    def _selected(self, segment_id: str) -> Selection:
-        return selection_of(self._editor.segmentationNode(), segment_id, self._editor.sourceVolumeNode())
+    def _selected(self, segment_id: str) -> Generator[None, None, Selection]:
+        return read_selection(self._editor.segmentationNode(), segment_id, self._editor.sourceVolumeNode())

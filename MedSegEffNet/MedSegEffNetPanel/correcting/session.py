@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from MedSegEffNetLib.dataset.locks import REFRESH_EVERY, Lock
 from MedSegEffNetLib.dataset.records import CaseRecord
 from MedSegEffNetLib.dataset.store import Dataset
 from MedSegEffNetLib.image import Image
-from MedSegEffNetLib.labelops import Box, whole_box
+from MedSegEffNetLib.labelops import Box, counts
 from MedSegEffNetLib.task import reference_channel
 from MedSegEffNetPanel import bridge, steps
 from MedSegEffNetPanel.bridge.label_maps import label_map_of
@@ -35,35 +35,54 @@ _LONGEST_PAUSE = 60.0  # s without an edit that still count as work on the case
 
 @dataclass(frozen=True)
 class Loaded:
-    """A case's files, read: ``label`` is (K, J, I) uint8, with the edits of a journal done again (``recovered``)."""
+    """A case's files, read.
+
+    Attributes
+    ----------
+    label : (K, J, I) uint8, with the edits of a journal done again (``recovered``). counts : its voxels by label value.
+    aside : the name that a journal got which starts from another label.
+    """
 
     record: CaseRecord
     images: Mapping[str, Image]
     label: np.ndarray
-    recovered: bool
-    aside: str
+    counts: Mapping[int, int]
+    recovered: bool = False
+    aside: str = ""
 
 
 def read_case(dataset: Dataset, case_id: str) -> Loaded:
-    """Read a case and what its journal kept of a session that ended without saving. Touches no node: runs in a thread.
-
-    A journal that starts from another label than the case's current one is put aside as ``journal-<time>``, never
-    deleted; ``aside`` is its name then.
-    """
+    """Read a case's images and its current label. Touches no node and no journal: runs in a thread, ahead of need."""
     record = dataset.read(case_id)
     images, saved = dataset.load_images(record), dataset.load_label(record)
     shape = next(iter(images.values())).shape[::-1]
     label = np.zeros(shape, dtype=np.uint8) if saved is None else np.ascontiguousarray(saved.array.T, dtype=np.uint8)
-    path = dataset.case_folder(case_id) / JOURNAL
+    return Loaded(record, images, label, counts(label))
+
+
+def _recovered(dataset: Dataset, loaded: Loaded) -> Loaded:
+    """The case with what its journal kept of a session that ended without saving; only for who holds the case's lock.
+
+    A journal that starts from another label than the case's current one is put aside as ``journal-<time>``, never
+    deleted.
+    """
+    path = dataset.case_folder(loaded.record.id) / JOURNAL
     found = recover(path)
     if found is None:
-        return Loaded(record, images, label, False, "")
-    if found.start != Start(base_of(record), label.shape):
+        return loaded
+    if found.start != Start(base_of(loaded.record), loaded.label.shape):
         aside = path.with_name(f"{JOURNAL}-{time.strftime('%Y%m%d-%H%M%S')}")
         path.replace(aside)
-        return Loaded(record, images, label, False, aside.name)
-    found.replay(label)
-    return Loaded(record, images, label, True, "")
+        return replace(loaded, aside=aside.name)
+    found.replay(loaded.label)
+    return replace(loaded, counts=counts(loaded.label), recovered=True)
+
+
+def _begin_journal(dataset: Dataset, loaded: Loaded) -> Journal:
+    """The case's journal; a second crash must not lose what the first one left."""
+    path = dataset.case_folder(loaded.record.id) / JOURNAL
+    start = Start(base_of(loaded.record), loaded.label.shape)
+    return Journal(path, start, loaded.label if loaded.recovered else None)
 
 
 def base_of(record: CaseRecord) -> str:
@@ -78,10 +97,10 @@ class CaseSession:
     ----------
     record : the case as it was when it was opened or saved last. volumes : nodes by channel. segmentation : its node.
     edits : what is edited. unsaved : whether there are edits that no saved label has.
-    changed : emitted when edits were found or recorded, with a sentence where the journal cannot be written.
+    changed : emitted when edits began, were found or were recorded, with a sentence where the journal cannot be written.
     """
 
-    def __init__(self, dataset: Dataset, author: str, lock: Lock, loaded: Loaded) -> None:
+    def __init__(self, dataset: Dataset, author: str, lock: Lock, loaded: Loaded, journal: Journal) -> None:
         self.dataset, self.author, self.record = dataset, author, loaded.record
         self.changed = Signal()
         self.unsaved = loaded.recovered
@@ -91,17 +110,11 @@ class CaseSession:
         self._lock, self._loaded = lock, loaded
         self._minutes, self._last = 0.0, time.monotonic()
         self._writing = threading.Lock()  # of the journal; only threads of work wait for it
-        self._journal = Journal(self._journal_path, Start(base_of(loaded.record), loaded.label.shape))
-        if loaded.recovered:  # a second crash must not lose what the first one left
-            self._journal.append(whole_box(loaded.label.shape), loaded.label)
+        self._journal: Journal | None = journal
         self._refreshing = qt.QTimer()
         self._refreshing.setInterval(int(1000 * REFRESH_EVERY))
         self._refreshing.connect("timeout()", self._refresh)
         self._refreshing.start()
-
-    @property
-    def _journal_path(self) -> Path:
-        return self.dataset.case_folder(self.record.id) / JOURNAL
 
     @property
     def reference(self) -> Any:
@@ -120,12 +133,14 @@ class CaseSession:
         labels = self.dataset.task.labels
         for name, image in self._loaded.images.items():
             self.volumes[name] = yield from bridge.volume_of(image, f"{self.record.id} {name}")
-        label_map = label_map_of(self._loaded.label, bridge.grid(self.reference))
+        label_map = yield from steps.in_thread(label_map_of, self._loaded.label, bridge.grid(self.reference))
         self.segmentation, _told = yield from bridge.put_segments(None, label_map, self.reference, labels)
         self.segmentation.SetName(_("{case} labels").format(case=self.record.id))
         if self.record.label is None or self.record.label.origin != "model" or self.recovered:
             forget_made(self.segmentation)
-        self.edits = Edits(self.segmentation, self.reference, self.values, self._loaded.label, self._write)
+        loaded = self._loaded
+        self.edits = Edits(self.segmentation, self.reference, self.values, loaded.label, self._write, loaded.counts)
+        self.edits.began.connect(partial(self.changed.emit, ""))
         self.edits.changed.connect(self._on_edited)
         self.edits.recorded.connect(self.changed.emit)
 
@@ -137,31 +152,40 @@ class CaseSession:
         InputError, MedSegEffNetError
             It could not be written: the edits stay in the scene and in the journal.
         """
-        labels = yield from self.edits.settle()
-        self.record = yield from steps.in_thread(self._save, labels.copy(), comment)
-        if not self.edits.pending:
-            self.unsaved = False
+        edits = self.edits
+        labels = yield from edits.settle()
+        revision = edits.revision
+        yield from steps.in_thread(self._save, labels, comment)
+        self.unsaved = edits.pending or edits.revision != revision
         self.changed.emit("")
         return self.record
 
-    def _save(self, labels: np.ndarray, comment: str) -> CaseRecord:
+    def _save(self, edited: np.ndarray, comment: str) -> None:
+        labels = edited.copy()
         image = next(iter(self._loaded.images.values()))
         record, model = self.record, self.record.label.model if self.record.label else ""
-        saved = save_label(
+        self.record = save_label(
             self.dataset, record.id, Image(labels.T, image.affine, (), image.spacing_known),
             author=self.author, origin="corrected" if model else "manual", base=record.current,
             model=model, comment=comment, minutes=round(self._minutes, 2),
         )  # fmt: skip
-        with self._writing:
-            self._journal.close()
-            self._journal = Journal(self._journal_path, Start(base_of(saved), labels.shape))
-            if not np.array_equal(self.edits.labels, labels):  # edited while it was saved
-                self._journal.append(whole_box(labels.shape), self.edits.labels)
         self._minutes = 0.0
-        return saved
+        with self._writing:
+            if self._journal is not None:
+                self._journal.close()
+            self._journal = None
+            beside = self.record.current != self.record.labels[-1].number  # another one was saved meanwhile
+            changed = beside or not np.array_equal(edited, labels)  # or this one was edited
+            self._journal = self._new_journal(edited if changed else None)
+
+    def _new_journal(self, edited: np.ndarray | None) -> Journal:
+        path = self.dataset.case_folder(self.record.id) / JOURNAL
+        return Journal(path, Start(base_of(self.record), self._loaded.label.shape), edited)
 
     def _write(self, box: Box, voxels: np.ndarray) -> None:
         with self._writing:
+            if self._journal is None:  # it could not be begun anew
+                self._journal = self._new_journal(self.edits.labels)
             self._journal.append(box, voxels)
 
     def close(self) -> None:
@@ -172,10 +196,11 @@ class CaseSession:
         for node in (self.segmentation, *self.volumes.values()):
             if node is not None and node.GetScene() is slicer.mrmlScene:
                 slicer.mrmlScene.RemoveNode(node)
-        if self.unsaved:
-            self._journal.close()
-        else:
-            self._journal.discard()
+        with self._writing:
+            if self._journal is not None and self.unsaved:
+                self._journal.close()
+            elif self._journal is not None:
+                self._journal.discard()
         self._lock.release()
 
     def discard(self) -> None:
@@ -189,7 +214,12 @@ class CaseSession:
         self.unsaved = True
 
     def _refresh(self) -> None:
-        steps.run(steps.in_thread(self._lock.refresh), done=lambda nothing: None, failed=self._on_lost)
+        steps.run(steps.in_thread(self._lock.refresh), done=self._on_refreshed, failed=self._on_lost)
+
+    def _on_refreshed(self, held: bool) -> None:
+        if not held:
+            text = _("Another program has taken this case over. Save: your labels are kept beside the other's.")
+            self.changed.emit(text)
 
     def _on_lost(self, error: Exception) -> None:
         self.changed.emit(str(error))
@@ -208,9 +238,11 @@ def open_case(
     lock = yield from steps.in_thread(dataset.open_case, case_id, author)
     session = None
     try:
-        if loaded is None or loaded.recovered or loaded.record != dataset.read(case_id):
+        if loaded is None or loaded.record != dataset.read(case_id):
             loaded = yield from steps.in_thread(read_case, dataset, case_id)
-        session = CaseSession(dataset, author, lock, loaded)
+        loaded = yield from steps.in_thread(_recovered, dataset, loaded)
+        journal = yield from steps.in_thread(_begin_journal, dataset, loaded)
+        session = CaseSession(dataset, author, lock, loaded, journal)
         yield from session.put_in_scene()
     except BaseException:
         if session is not None:

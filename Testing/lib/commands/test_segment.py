@@ -50,6 +50,17 @@ def test_a_color_picture_holds_the_channels_in_their_order(segment, tmp_path):
     assert "unknown" in text  # no volume in mL without a voxel size
 
 
+def test_the_components_of_a_picture_can_be_named(segment, tmp_path):
+    rows = np.random.default_rng(0).integers(0, 255, (40, 48, 3)).astype(np.uint8)
+    Pillow.fromarray(rows).save(tmp_path / "slice.png")
+    Pillow.fromarray(rows[..., ::-1]).save(tmp_path / "turned.png")
+    given = ("slice.png", f"t1ce,flair,t1={tmp_path / 'turned.png'}")
+    for source, output in zip((tmp_path / given[0], given[1]), ("a.png", "b.png"), strict=True):
+        code, _, errors = segment("--input", source, "--output", tmp_path / output)
+        assert code == 0, errors
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
 def test_an_optional_channel_may_be_missing_and_that_is_said(segment, case, tmp_path):
     given = f"flair={case / 'p1_flair.nii.gz'}"
     code, text, _ = segment("--input", given, "--output", tmp_path / "a.nii.gz")
@@ -101,6 +112,8 @@ def test_channels_of_other_grids_are_refused_or_resampled(segment, case, tmp_pat
     ("words", "text"),
     [
         (["--input", "t1={case}/p1_t1.nii.gz", "T1={case}/p1_flair.nii.gz"], "channel t1 is given twice"),
+        (["--input", "t1,t1={case}/p1_t1.nii.gz"], "channel t1 is given twice"),
+        (["--input", "t1,flair={case}/p1_t1.nii.gz"], "1 component"),
         (["--input", "pet={case}/p1_t1.nii.gz"], "has no channel called 'pet'"),
         (["--input", "t1={case}/p1_t1.nii.gz"], "missing channel: flair"),
         (["--input", "flair={case}/nothing.nii.gz"], "there is no file or folder"),

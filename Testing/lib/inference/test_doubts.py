@@ -108,7 +108,10 @@ def test_resampling_is_told_with_the_voxel_size_and_thick_slices_with_their_numb
     assert "0.8 × 6.5 × 0.8 mm" in text
     assert "6.5 mm apart" in text
     assert "apart" not in resampling(Image(fine.array, np.diag([0.5, 0.5, 0.5, 1.0])), steps)[0]
-    assert resampling(Image(fine.array, np.diag([3.0, 3.0, 3.0, 1.0])), get_segmentation_task("covid-ct").preprocessing) == []
+    assert (
+        resampling(Image(fine.array, np.diag([3.0, 3.0, 3.0, 1.0])), get_segmentation_task("covid-ct").preprocessing)
+        == []
+    )
 
 
 def test_real_brains_and_heads_are_told_apart(shared_data):

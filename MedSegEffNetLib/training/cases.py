@@ -1,0 +1,45 @@
+"""Which cases a training learns from, and on which it is chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from MedSegEffNetLib.dataset.case import Case
+from MedSegEffNetLib.dataset.readers import read_folder
+from MedSegEffNetLib.dataset.snapshots import cases_of_snapshot
+from MedSegEffNetLib.dataset.splits import split_by_patient
+from MedSegEffNetLib.dataset.store import Dataset
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.task import SegmentationTask
+from MedSegEffNetLib.training.config import Recipe
+
+
+def split_cases(data: Path, snapshot: str, task: SegmentationTask, recipe: Recipe) -> dict[str, list[Case]]:
+    """The cases in ``data`` (of ``snapshot``, if it names one of a curated data set) by split, ``train`` and ``val`` at least.
+
+    Where the layout says nothing of splits, they are made by patient after the recipe's fractions and seed.
+
+    Raises
+    ------
+    InputError
+        The folder or the snapshot cannot be read, or there are too few patients.
+    """
+    cases = cases_of_snapshot(Dataset.open(data), snapshot) if snapshot else read_folder(data, task)
+    if any(case.split for case in cases):
+        parts = {name: [case for case in cases if case.split == name] for name in ("train", "val", "test")}
+        if not parts["val"]:
+            fractions = {"train": 1 - recipe.validation_fraction, "val": recipe.validation_fraction}
+            parts |= split_by_patient(parts["train"], fractions, recipe.seed)
+    else:
+        held_out = recipe.validation_fraction + recipe.test_fraction
+        fractions = {"train": 1 - held_out, "val": recipe.validation_fraction}
+        if recipe.test_fraction:
+            fractions["test"] = recipe.test_fraction
+        parts = split_by_patient(cases, fractions, recipe.seed)
+    for name in ("train", "val"):
+        if not parts.get(name):
+            raise InputError(
+                f"{data} has no cases for '{name}'",
+                expected="at least one patient to train on and another one to validate on",
+            )
+    return parts
