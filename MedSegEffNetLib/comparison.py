@@ -100,10 +100,15 @@ def compare_label_maps(a: Image, b: Image, parts: Sequence[Region]) -> LabelMaps
         )
         slices += _slices(part.name, in_a, in_b)
         differences[part.name] = a.with_array(_only(in_a, in_b))
-    labeled_a, labeled_b = a.array > 0, b.array > 0
-    whole = _only(labeled_a, labeled_b)
-    whole[labeled_a & labeled_b & (a.array != b.array)] = OTHER
-    return LabelMaps(rows, slices, a.with_array(whole), differences)
+    return LabelMaps(rows, slices, a.with_array(difference_of(a.array, b.array)), differences)
+
+
+def difference_of(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Values of :data:`DIFFERENCES` (uint8) where two arrays of labels of one shape differ, 0 elsewhere."""
+    labeled_a, labeled_b = a > 0, b > 0
+    found = _only(labeled_a, labeled_b)
+    found[labeled_a & labeled_b & (a != b)] = OTHER
+    return found
 
 
 @dataclass(frozen=True)

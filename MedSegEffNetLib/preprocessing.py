@@ -11,9 +11,8 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -21,12 +20,12 @@ from MedSegEffNetLib import geometry
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.geometry import Undo, Volume
 from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.intensities import content, for_each, foreground, inside, percentiles, sample
 from MedSegEffNetLib.resources import cache_folder
 from MedSegEffNetLib.task import Channel
 from MedSegEffNetLib.task import Step as StepSettings
 
 Shape = tuple[int, int, int]
-Result = TypeVar("Result")
 
 
 class PreprocessingStep(Protocol):
@@ -40,52 +39,6 @@ class PreprocessingStep(Protocol):
 
 def _unchanged_grid(maps: np.ndarray) -> np.ndarray:
     return maps
-
-
-def foreground(image: np.ndarray) -> np.ndarray:
-    """Voxels ``(X, Y, Z)`` that differ from the background by more than 5 % of the image's range.
-
-    The background is the median of the volume's corners: 0 or the marker in skull-stripped images, air in others. An
-    image without any contrast counts as foreground everywhere.
-    """
-    background = np.float32(np.median(image[np.ix_(*[(0, -1)] * 3)]))
-    margin = np.float32(0.05 * _percentiles(np.abs(_sample(image) - background), 99.5)[0])
-    mask: np.ndarray = image > background + margin
-    mask |= image < background - margin
-    return mask if mask.any() else np.ones(image.shape, dtype=bool)
-
-
-def _content(images: np.ndarray) -> np.ndarray:
-    """The :func:`foreground` ``(X, Y, Z)`` of any of ``images`` ``(C, X, Y, Z)``."""
-    found = _for_each(foreground, images)
-    return functools.reduce(np.logical_or, found)  # type: ignore[no-any-return]
-
-
-def _inside(image: np.ndarray) -> np.ndarray:
-    """The values ``(N,)`` of the :func:`foreground`; x runs fastest in memory, as NumPy picks them quickest."""
-    values: np.ndarray = image.T[foreground(image).T]
-    return values
-
-
-def _sample(values: np.ndarray) -> np.ndarray:
-    """Every n-th value, about a million of them."""
-    flat = values.ravel(order="K")
-    return flat[:: max(1, flat.size // 1_000_000)]
-
-
-def _percentiles(values: np.ndarray, *percents: float) -> np.ndarray:
-    """Percentiles as ``np.percentile`` gives them, from a sort, which takes a third of its time."""
-    ordered = np.sort(values)
-    ranks = np.asarray(percents) / 100 * (len(ordered) - 1)
-    below = ranks.astype(int)
-    steps = ordered[np.minimum(below + 1, len(ordered) - 1)] - ordered[below]
-    return ordered[below] + steps * (ranks - below)  # type: ignore[no-any-return]
-
-
-def _for_each(work: Callable[..., Result], *images: Iterable[np.ndarray]) -> list[Result]:
-    """``work`` of each channel, several at once: NumPy lets go of the interpreter."""
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(work, *images))
 
 
 @dataclass(frozen=True)
@@ -121,7 +74,7 @@ class CropToContent:
 
     def apply(self, volume: Volume) -> tuple[Volume, Undo]:
         margin = np.ceil(self.margin_mm / volume.spacing).astype(int).tolist()
-        box = geometry.bounding_box(_content(volume.array), margin)
+        box = geometry.bounding_box(content(volume.array), margin)
         return geometry.crop(volume, box)
 
 
@@ -236,11 +189,11 @@ class ClipPercentiles:
 
     def apply(self, volume: Volume) -> tuple[Volume, Undo]:
         array = np.empty_like(volume.array)
-        _for_each(self._clip, volume.array, array)
+        for_each(self._clip, volume.array, array)
         return replace(volume, array=array), _unchanged_grid
 
     def _clip(self, image: np.ndarray, clipped: np.ndarray) -> None:
-        low, high = _percentiles(_sample(_inside(image)), self.low, self.high)
+        low, high = percentiles(sample(inside(image)), self.low, self.high)
         np.clip(image, low, high, out=clipped)
 
 
@@ -252,11 +205,11 @@ class ZScore:
 
     def apply(self, volume: Volume) -> tuple[Volume, Undo]:
         array = np.empty_like(volume.array)
-        _for_each(self._normalize, volume.array, array)
+        for_each(self._normalize, volume.array, array)
         return replace(volume, array=array), _unchanged_grid
 
     def _normalize(self, image: np.ndarray, normalized: np.ndarray) -> None:
-        values = _inside(image)
+        values = inside(image)
         np.subtract(image, values.mean(), out=normalized)
         normalized /= max(float(values.std()), 1e-6)
 
@@ -269,7 +222,7 @@ class MarkBackground:
     value: float = -9.0
 
     def apply(self, volume: Volume) -> tuple[Volume, Undo]:
-        array = np.where(_content(volume.array), volume.array, np.float32(self.value))
+        array = np.where(content(volume.array), volume.array, np.float32(self.value))
         return replace(volume, array=array), _unchanged_grid
 
 

@@ -98,6 +98,14 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """A measure of a result by the name of its file in :mod:`MedSegEffNetLib.measures`, with its arguments."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Network:
     """A network by the name of its file in :mod:`MedSegEffNetLib.networks`, with its arguments."""
 
@@ -192,6 +200,7 @@ class SegmentationTask:
     shown_on : channel on which pictures show the labels; empty: the one in which they stand out most.
     plausible_ml : region → volumes that it can have; a result beyond them is told to be doubtful.
     checks : what to look for in the images of a case, keys of ``CHECKS`` in :mod:`MedSegEffNetLib.inference.doubts`.
+    measures : what is measured on a result beyond the labels' volumes, with one figure or several each.
     """
 
     id: str
@@ -215,6 +224,7 @@ class SegmentationTask:
     shown_on: str = ""
     plausible_ml: Mapping[str, VolumeRange] = field(default_factory=dict)
     checks: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
     kind: Literal["segmentation"] = "segmentation"
 
     def __post_init__(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from html import escape
 
+from MedSegEffNetLib.errors import MedSegEffNetError
+
 _ENDS = (".", "!", "?", "…", ":")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[,;:.]?")  # letters; a file or an option has other signs too
 _CODE_NAME = re.compile(r"(?:torch|openvino|numpy|pip|nvidia-smi|efficientnet-pytorch|medsegeffnet)[,;:.]?")
@@ -16,6 +18,11 @@ def sentences(*parts: str) -> str:
     A part that begins with the name of a file, an option or a package keeps its first letter.
     """
     return " ".join(_sentence(part.strip()) for part in parts if part and part.strip())
+
+
+def told(error: Exception) -> str:
+    """What an error tells the user: what was found, and what to do next."""
+    return sentences(error.found, error.hint) if isinstance(error, MedSegEffNetError) else str(error)
 
 
 def tip(text: str) -> str:

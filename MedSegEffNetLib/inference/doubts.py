@@ -87,7 +87,7 @@ def chest_ct(images: Images) -> list[str]:
     image = next(iter(images.values()))
     order, flips = geometry.axes_towards(image.affine, "LPS")
     volume = geometry.turn(image.array[np.newaxis], order, flips)[0]
-    steps = (*(max(1, length // 64) for length in volume.shape[:2]), max(1, volume.shape[2] // 16))
+    steps = (*(max(1, length // 64) for length in volume.shape[:2]), max(1, volume.shape[2] // 8))
     slices = volume[tuple(slice(None, None, step) for step in steps)]
     if slices.min() > _TISSUE:  # 8-bit slices: no gray value is known to be air
         return []

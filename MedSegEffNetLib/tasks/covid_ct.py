@@ -9,6 +9,7 @@ from MedSegEffNetLib.task import (
     Citation,
     Code,
     Label,
+    Measure,
     Network,
     PublishedFigure,
     Region,
@@ -66,6 +67,7 @@ TASK = SegmentationTask(
     ),
     plausible_ml={"lung": VolumeRange(500, 9000, always=True)},
     checks=("chest_ct",),
+    measures=(Measure("share", {"part": "infection", "whole": ["lung", "infection"], "title": "lung with infection"}),),
     published=tuple(
         PublishedFigure(
             f"U-Net monitored by {title}, {split}",

@@ -18,7 +18,7 @@ HEAVY_FILES = {"inference/torch_engine.py", "inference/openvino_engine.py"}
 LIGHT_IN_HEAVY_PARTS = {"networks/__init__.py", "training/__init__.py", "training/config.py"}
 
 GROUND = {"__version__", "errors", "task", "tasks", "image", "formats", "geometry", "atomic", "resources"}
-NUMERIC = {"networks", "preprocessing", "losses", "metrics", "augmentation", "postprocessing"}
+NUMERIC = {"networks", "preprocessing", "intensities", "losses", "metrics", "augmentation", "postprocessing"}
 # What each part (a file or a folder of the library) may import of the others.
 ALLOWED = {
     "__init__": set(),
@@ -36,6 +36,7 @@ ALLOWED = {
     "processes": set(),
     "job": GROUND | {"processes"},
     "labelops": set(),
+    "measures": GROUND,
     "dataset": GROUND | {"labelops", "metrics", "postprocessing", "processes"},
     "synthetic": GROUND,
     "reporting": GROUND | {"metrics", "terminal"},
@@ -46,7 +47,7 @@ ALLOWED = {
     "inference": GROUND | NUMERIC | {"job", "report", "models"},
     "training": GROUND | NUMERIC | {"job", "report", "models", "dataset", "inference", "synthetic"},
     "diagnosis": {"inference"},
-    "evaluation": GROUND | NUMERIC | {"job", "report", "models", "dataset", "inference", "terminal"},
+    "evaluation": GROUND | NUMERIC | {"job", "measures", "report", "models", "dataset", "inference", "terminal"},
 }
 TOP = {"commands", "__main__"}  # these may import everything
 

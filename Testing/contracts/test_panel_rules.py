@@ -15,6 +15,7 @@ FILES = sorted(MODULE.rglob("*.py"))
 ALLOWED = {
     "__version__",
     "atomic",
+    "comparison",
     "dataset.author",
     "dataset.channels",
     "dataset.importing",
@@ -31,6 +32,7 @@ ALLOWED = {
     "image",
     "job",
     "labelops",
+    "metrics",
     "models.bundle",
     "models.registry",
     "models.transfer",

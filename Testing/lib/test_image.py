@@ -198,3 +198,9 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
 def test_an_array_of_another_shape_does_not_fit_on_the_grid():
     with pytest.raises(ValueError, match="grid"):
         Image(np.zeros((2, 2, 2)), np.eye(4)).with_array(np.zeros((3, 2, 2)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16])
+def test_values_of_a_label_map_are_counted(dtype):
+    array = np.array([[[0, 4], [4, 2]]], dtype=dtype)
+    assert image.count_values(array) == {0: 1, 2: 1, 4: 2}

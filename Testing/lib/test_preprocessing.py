@@ -1,11 +1,14 @@
 """Each step does what the spec says and brings maps back to the grid they came from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.image import Image
-from MedSegEffNetLib.preprocessing import STEPS, Pipeline, Volume, foreground, stack
+from MedSegEffNetLib.intensities import percentiles
+from MedSegEffNetLib.preprocessing import STEPS, Pipeline, Volume, Window, foreground, stack
 from MedSegEffNetLib.task import Channel, Step
 
 OBLIQUE = np.array([[0.1, -0.9, 0.2, 5.0], [1.4, 0.1, 0.1, -20.0], [0.2, 0.1, 4.8, 30.0], [0, 0, 0, 1]])
@@ -193,3 +196,29 @@ def test_the_prepared_shape_is_known_before_the_work(steps):
     pipeline = Pipeline.from_steps(steps)
     prepared, _ = pipeline.apply(Volume(array, affine))
     assert pipeline.prepared_shape((44, 40, 7), affine) == prepared.array.shape[1:]
+
+
+def test_percentiles_are_those_of_numpy():
+    values = np.random.default_rng(0).normal(size=12345).astype(np.float32)
+    np.testing.assert_allclose(percentiles(values, 0, 0.5, 99.8, 100), np.percentile(values, (0, 0.5, 99.8, 100)))
+
+
+def test_steps_that_change_the_grid_come_apart_from_those_that_change_values():
+    names = ("reorient", "resample", "crop_to_content", "clip_percentiles", "zscore")
+    placing, scaling = Pipeline.from_steps([Step(name) for name in names]).split()
+    assert [part.name for part in placing.parts] == list(names[:3])
+    assert [part.name for part in scaling.parts] == list(names[3:])
+
+
+def test_only_steps_that_look_at_no_other_slice_allow_a_volume_in_parts():
+    turned = np.diag([1.0, 1, 1, 1])[[2, 0, 1, 3]]  # the axes run forwards, upwards and to the right
+    steps = [Step("reorient", {"axes": "LPS"}), Step("window"), Step("resize", {"size": [8, 8]})]
+    assert Pipeline.from_steps(steps).slice_axis(turned) == 1
+    assert Pipeline.from_steps(steps[1:]).slice_axis(turned) == 2
+    assert Pipeline.from_steps([*steps, Step("zscore")]).slice_axis(turned) is None
+
+
+def test_a_part_of_a_ct_without_air_is_windowed_as_the_whole_is():
+    part = Volume(np.full((1, 4, 4, 2), 50, np.float32), np.eye(4), extremes=(-1000.0, 900.0))
+    assert Window().apply(part)[0].array.max() > 200
+    assert Window().apply(replace(part, extremes=(0.0, 255.0)))[0].array.max() == 50

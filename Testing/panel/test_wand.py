@@ -23,9 +23,9 @@ def sandbox(editor):
 
 @pytest.fixture
 def wand(sandbox, volume):
-    from MedSegEffNetPanel.correcting.wand import Wand
+    from MedSegEffNetPanel.correcting.wand import Wand, limits_of
 
-    made = Wand(sandbox, volume)
+    made = Wand(sandbox, volume, limits_of(volume))
     yield made
     made.close()
 

@@ -12,7 +12,7 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetPanel.bridge.images import planes_a_step
 from MedSegEffNetPanel.bridge.masks import MASKS, mask_of, segments_of
 from MedSegEffNetPanel.bridge.transforms import to_world
-from MedSegEffNetPanel.comparing.masks import Masks, Piece
+from MedSegEffNetPanel.bridge.named_masks import Masks, Piece
 
 
 def has_masks(segmentation: Any) -> bool:
@@ -38,7 +38,7 @@ def copied_masks(segmentation: Any, without: Collection[str] = ()) -> Generator[
         )
     world = to_world(segmentation)
     place: np.ndarray | None = None
-    layers: dict[int, np.ndarray] = {}  # segments share them
+    layers: dict[Any, np.ndarray] = {}  # segments share them
     pieces: dict[str, tuple[Piece, ...]] = {}
     for segment_id, segment in list(segments_of(segmentation)):
         if segment_id in without:
@@ -53,10 +53,10 @@ def copied_masks(segmentation: Any, without: Collection[str] = ()) -> Generator[
                 hint=_("choose one source geometry for it in the module Segmentations"),
             )
         place = mask.place
-        if id(image) not in layers:
-            layers[id(image)] = yield from _copied(mask.layer)
+        if image not in layers:
+            layers[image] = yield from _copied(mask.layer)
         k, j, i = mask.first[::-1]
-        pieces[name] += (Piece(layers[id(image)], mask.value, (k, j, i)),)
+        pieces[name] += (Piece(layers[image], mask.value, (k, j, i)),)
     affine = None if place is None or world is None else world @ place
     return Masks(segmentation.GetName(), affine, pieces)
 

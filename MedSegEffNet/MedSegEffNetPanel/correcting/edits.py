@@ -15,7 +15,7 @@ from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.bridge.images import planes_a_step
 from MedSegEffNetPanel.bridge.selections import placed_mask
 from MedSegEffNetPanel.signals import Signal
-from MedSegEffNetPanel.wording import sentences
+from MedSegEffNetPanel.wording import told
 
 PAUSE = 700  # ms from an edit to the look at it; with the look itself less than 2 s
 _AGAIN = 5000  # ms until a journal that could not be written is tried again
@@ -127,7 +127,7 @@ class Edits:
             self._timer.start(_AGAIN)
 
     def _on_failed(self, error: Exception) -> None:
-        self.recorded.emit(sentences(error.found, error.hint) if isinstance(error, MedSegEffNetError) else str(error))
+        self.recorded.emit(told(error))
 
     def _take(self) -> Generator[None, None, None]:
         """One look: the box that differs from the last one is counted and recorded."""

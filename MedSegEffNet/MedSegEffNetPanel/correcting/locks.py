@@ -40,7 +40,6 @@ class Locks:
     def __init__(self, editor: Any) -> None:
         self._editor = editor
         self._work: Any = None
-        self._unseen = False  # something came while the fence was made
         self._wanted = self.locked()
         self._fences = itertools.count(1)
         self._fence_tag = ""  # of the fence as it was made last; empty: there is none
@@ -80,7 +79,6 @@ class Locks:
         """Keep the tools out of what is locked now."""
         if self._work is not None:
             self._work.cancel()
-        self._unseen = False
         self._work = steps.run(self._fence(), done=self._on_fenced, failed=_tell)
 
     def close(self) -> None:
@@ -98,15 +96,11 @@ class Locks:
         if not self._timer.active:
             self._timer.start(0)
 
-    def _check(self) -> None:
+    def _check(self, undone: bool = False) -> None:
         """Segments came, went or were changed: by an undo, or by a status that the user gave a label."""
-        if self._editor.segmentationNode() is None:
+        if self._editor.segmentationNode() is None or self.busy:
             return
-        if self.busy:
-            self._unseen = True
-            return
-        undone = self._unseen or self._fence_tag != self._fence_there()
-        self._unseen = False
+        undone = undone or self._fence_tag != self._fence_there()
         if undone:
             self._restore()
         if undone or self.locked() != self._wanted:
@@ -115,9 +109,8 @@ class Locks:
             self.changed.emit()
 
     def _on_fenced(self, nothing: object) -> None:
-        self._unseen = self.locked() != self._wanted  # an undo meanwhile; the fence itself makes events as well
-        if self._unseen:
-            self._check()
+        if self.locked() != self._wanted:  # an undo meanwhile
+            self._check(undone=True)
 
     def _restore(self) -> None:
         for segment_id, _segment in segments_of(self._editor.segmentationNode()):

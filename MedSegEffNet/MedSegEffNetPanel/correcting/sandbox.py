@@ -19,6 +19,7 @@ from MedSegEffNetPanel.bridge.made import is_locked
 from MedSegEffNetPanel.bridge.masks import segments_of
 from MedSegEffNetPanel.bridge.selections import ADD, REMOVE, REPLACE, put_selection, read_selection
 from MedSegEffNetPanel.signals import Signal
+from MedSegEffNetPanel.wording import told
 
 SELECTION = "MedSegEffNet.Selection"  # id of the segment
 _COLOR = (1.0, 0.95, 0.2)
@@ -127,7 +128,7 @@ class Sandbox:
         self.changed.emit("")
 
     def _failed(self, error: Exception) -> None:
-        self.changed.emit(str(error))
+        self.changed.emit(told(error))
 
     def _shape(self, source: str, change: Shaping, remember: bool = True) -> Work:
         shaped = yield from steps.in_thread(change, (yield from self._selected(source)))

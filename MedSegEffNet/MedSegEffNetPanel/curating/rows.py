@@ -1,0 +1,139 @@
+"""The cases of a data set as rows of a table: texts, search, order. No Qt, no disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from datetime import datetime
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from MedSegEffNetLib.dataset.index import CaseSummary
+from MedSegEffNetLib.dataset.records import ACCEPTED, IN_REVIEW, NEW, PREDICTED, REJECTED, STATES
+
+UNREADABLE = "unreadable"  # stands for the state of a case whose record cannot be read
+_AT_ONCE = 400  # rows that are looked at between two looks at the window's events
+
+
+def state_text(state: str) -> str:
+    """A case's state in the user's words."""
+    words = {
+        NEW: _("new"),
+        PREDICTED: _("predicted"),
+        IN_REVIEW: _("in review"),
+        ACCEPTED: _("accepted"),
+        REJECTED: _("rejected"),
+    }
+    return words.get(state, _("unreadable"))
+
+
+def origin_text(origin: str, model: str) -> str:
+    """Where a label comes from, in the user's words; empty without one."""
+    words = {
+        "manual": _("by hand"),
+        "model": model or _("a model"),
+        "corrected": _("corrected {model}").format(model=model) if model else _("corrected"),
+        "imported": _("imported"),
+        "consensus": _("consensus"),
+        "recovered": _("recovered"),
+    }
+    return words.get(origin, origin)
+
+
+def time_text(time: str) -> str:
+    """A time of the data set (ISO 8601, UTC) by this computer's clock; as it is where it cannot be read."""
+    try:
+        return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return time
+
+
+def notes_text(row: CaseSummary) -> str:
+    """What is special about a case: why it cannot be read, labels side by side, flags."""
+    parts = [
+        row.problem,
+        _("conflict: {count} labels side by side").format(count=row.conflicts + 1) if row.conflicts else "",
+        _("synthesised image") if row.synthesised else "",
+        *row.flags,
+        row.comment,
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _volumes(row: CaseSummary) -> float:
+    return sum(row.volumes_ml.values())
+
+
+def _unsure(row: CaseSummary) -> float:
+    return row.figures.get("uncertainty", -1.0)
+
+
+Column = tuple[Callable[[CaseSummary], str], Callable[[CaseSummary], Any]]
+COLUMNS: tuple[Column, ...] = (  # what a cell shows, and what its column is ordered by
+    (lambda row: row.id, lambda row: row.id),
+    (lambda row: row.patient, lambda row: row.patient),
+    (lambda row: state_text(row.state), lambda row: STATES.index(row.state) if row.state else -1),
+    (lambda row: origin_text(row.origin, row.model), lambda row: (row.origin, row.model)),
+    (lambda row: f"{_volumes(row):.1f}" if row.volumes_ml else "", _volumes),
+    (lambda row: f"{_unsure(row):.0%}" if _unsure(row) >= 0 else "", _unsure),
+    (notes_text, lambda row: (not row.problem, -row.conflicts, not row.flags, row.flags)),
+    (lambda row: row.author, lambda row: row.author),
+    (lambda row: time_text(row.time), lambda row: row.time),
+)
+
+
+def titles() -> list[str]:
+    """The columns' titles."""
+    return [
+        _("Case"), _("Patient"), _("State"), _("Label"), _("mL"), _("Unsure"), _("Notes"), _("By"), _("Saved"),
+    ]  # fmt: skip
+
+
+def tooltip(row: CaseSummary) -> str:
+    """All that the table knows of a case, for its tooltip."""
+    label = origin_text(row.origin, row.model)
+    volumes = ", ".join(f"{name} {volume:.1f} mL" for name, volume in row.volumes_ml.items())
+    figures = ", ".join(f"{name} {value:.2f}" for name, value in row.figures.items())
+    lines = [
+        f"{row.id}: {state_text(row.state)}",
+        _("label: {label}, by {author}, {time}").format(label=label, author=row.author, time=time_text(row.time))
+        if label
+        else _("no label yet"),
+        volumes,
+        figures,
+        _("images: {channels}").format(channels=", ".join(row.channels)) if row.channels else "",
+        notes_text(row),
+    ]
+    return "\n".join(filter(None, lines))
+
+
+def arrange(
+    rows: Sequence[CaseSummary], text: str, state: str, column: int, descending: bool
+) -> Generator[None, None, list[CaseSummary]]:
+    """The rows that are in ``state`` (empty: any) and have every word of ``text``, in the order of a column; in steps."""
+    wanted = text.lower().split()
+    found: list[CaseSummary] = []
+    for start in range(0, len(rows), _AT_ONCE):
+        part = rows[start : start + _AT_ONCE]
+        found += [row for row in part if _in_state(row, state) and (not wanted or _has(row, wanted))]
+        yield
+    key = COLUMNS[column][1]
+    return sorted(found, key=key, reverse=descending)
+
+
+def counted(rows: Sequence[CaseSummary]) -> str:
+    """How many rows are in which state, e.g. ``3 new, 5 accepted``."""
+    counts = Counter(row.state for row in rows)
+    return ", ".join(f"{counts[state]} {state_text(state)}" for state in (*STATES, "") if counts[state])
+
+
+def _in_state(row: CaseSummary, state: str) -> bool:
+    return not state or state == (row.state or UNREADABLE)
+
+
+def _has(row: CaseSummary, wanted: Sequence[str]) -> bool:
+    conflict = "conflict" if row.conflicts else ""
+    parts = (row.id, row.patient, row.site, row.state, row.origin, row.model, row.author, row.comment, row.problem)
+    words = " ".join((*parts, *row.flags, conflict)).lower()
+    return all(word in words for word in wanted)

@@ -1,0 +1,66 @@
+"""What is measured on a finished label map beyond volumes, one file a measure: the file's name is its key.
+
+Each file has ``measure(label_map, labels, **arguments) -> list[Row]``: ``label_map`` is an image ``(X, Y, Z)`` of the
+values of ``labels``, the arguments are those that a task names (:class:`MedSegEffNetLib.task.Measure`). It raises a
+``ValueError`` for arguments that make no sense, never for what a label map happens to hold: what cannot be told is NaN.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import pkgutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.task import Label, Measure
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure, e.g. ``Row("infection, share of lung", 12.5, "%")``; ``value`` is NaN where nothing can be told."""
+
+    name: str
+    value: float
+    unit: str
+
+    @property
+    def title(self) -> str:
+        """The name with the unit, as the head of a column."""
+        return f"{self.name} ({self.unit})"
+
+    @property
+    def text(self) -> str:
+        """The value with its unit, to be read."""
+        return f"{self.value:.4g} {self.unit}" if math.isfinite(self.value) else "not known"
+
+    def as_mapping(self) -> dict[str, object]:
+        """Ready for JSON, where a value that is not known is null."""
+        return {"name": self.name, "value": self.value if math.isfinite(self.value) else None, "unit": self.unit}
+
+
+def list_measures() -> list[str]:
+    """Keys of all measures; imports none of them."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def measure_all(measures: Sequence[Measure], label_map: Image, labels: Sequence[Label]) -> list[Row]:
+    """The rows of all ``measures``, in their order.
+
+    Raises
+    ------
+    InputError
+        There is no such measure, or it does not take these arguments.
+    """
+    rows: list[Row] = []
+    for wanted in measures:
+        if wanted.name not in list_measures():
+            raise InputError(f"there is no measure '{wanted.name}'", expected="one of " + ", ".join(list_measures()))
+        module = importlib.import_module(f"{__name__}.{wanted.name}")
+        try:
+            rows += module.measure(label_map, labels, **wanted.arguments)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"measure {wanted.name}: {error}", hint="correct the measure's arguments") from error
+    return rows
