@@ -20,6 +20,7 @@ from MedSegEffNetLib.inference import ensemble
 from MedSegEffNetLib.inference.options import Options
 from MedSegEffNetLib.inference.predict import segment_case
 from MedSegEffNetLib.job import Job
+from MedSegEffNetLib.measures import measure_all
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.card import excerpt
 from MedSegEffNetLib.task import SegmentationTask, get_task
@@ -223,7 +224,10 @@ def _load(case: Case) -> tuple[dict[str, Image], Image]:
 
 
 def _rows(case: Case, task: SegmentationTask, true: Image, predicted: Image) -> list[dict[str, Any]]:
-    """A row a region; where the case does not tell the true extent, metrics and true volume are NaN."""
+    """A row a region; where the case does not tell the true extent, metrics and true volume are NaN.
+
+    What the task measures on a whole label map stands in the row of the first region.
+    """
     true_masks = metrics.region_masks(true.array, task.regions)
     predicted_masks = metrics.region_masks(predicted.array, task.regions)
     rows = []
@@ -247,6 +251,9 @@ def _rows(case: Case, task: SegmentationTask, true: Image, predicted: Image) -> 
                 "predicted_ml": voxels[0] * ml,
             }
         )
+    maps = {"predicted": predicted} if case.regions else {"true": true, "predicted": predicted}
+    measured = {kind: measure_all(task.measures, label_map, task.labels) for kind, label_map in maps.items()}
+    rows[0] |= {f"{kind}: {row.title}": row.value for kind, found in measured.items() for row in found}
     return rows
 
 

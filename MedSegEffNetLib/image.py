@@ -7,7 +7,8 @@ NRRD, MetaImage) are turned on the way in and out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +106,12 @@ def read(path: str | Path) -> Image:
     :mod:`MedSegEffNetLib.formats`.
     """
     return _read(Path(path), labels=False)
+
+
+def read_several(paths: Mapping[str, Path]) -> dict[str, Image]:
+    """The images by name, see :func:`read`; several at once, as unpacking is what takes the time."""
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(paths, pool.map(read, paths.values()), strict=True))
 
 
 def read_label_map(path: str | Path, labels: Sequence[Label] = ()) -> Image:

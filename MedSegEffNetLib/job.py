@@ -29,7 +29,8 @@ kind, with these fields (paths are in full, unknown numbers null):
     ``segment``: ``label_map``, ``report`` and ``uncertainty`` (a path or null), ``probabilities`` (path by region),
     ``volumes_ml`` (by label; null where no voxel size is known), ``warnings``, ``measured`` (``seconds``, ``peak_mb``,
     ``device``, ``engine``, ``precision``, ``setup`` …), ``quality`` (``flag``: ``ok`` or ``doubtful``; ``reasons``, which
-    are among the warnings, too; ``measures`` by name and region, from 0 to 1). ``segment --batch``: ``output`` (folder), ``results`` (a CSV table
+    are among the warnings, too; ``measures`` by name and region, from 0 to 1), ``measurements`` (rows with ``name``,
+    ``value`` and ``unit``; what the task measures beyond volumes). ``segment --batch``: ``output`` (folder), ``results`` (a CSV table
     of the cases), ``total``, ``done``, ``skipped``, ``failed``.
     ``train``: ``model`` (in the folder). ``evaluate``: ``output`` (folder), ``summary``. ``report``: ``output`` (file).
     ``compare``: ``output`` (folder or null), ``rows`` (as in its ``comparison.csv``).

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from MedSegEffNetLib import geometry
+from MedSegEffNetLib import clahe, geometry
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.geometry import Undo, Volume
 from MedSegEffNetLib.image import Image
@@ -228,21 +228,30 @@ class MarkBackground:
 
 @dataclass(frozen=True)
 class Window:
-    """A CT window: clip to ``center`` ± ``width``/2 (in HU) and scale to 0..255.
+    """A CT window: clip to ``center`` ± ``width``/2 (in HU), scale to 0..255 and enhance the contrast slice by slice.
 
-    Volumes that lie in 0..255 already (8-bit slices) are left as they are.
+    ``clip_limit`` and ``tiles`` are those of :func:`MedSegEffNetLib.clahe.equalize`; a limit of 0 leaves the contrast
+    alone. Volumes that lie in 0..255 already (8-bit slices) are left as they are.
     """
 
     name: ClassVar[str] = "window"
     center: float = -600.0
     width: float = 1500.0
+    clip_limit: float = 0.0
+    tiles: int = 8
+
+    def __post_init__(self) -> None:
+        if not self.width > 0 or not (self.clip_limit == 0 or self.clip_limit >= 1) or self.tiles < 1:
+            raise ValueError("window takes a width above 0, a clip_limit of 0 or at least 1, and at least 1 of tiles")
 
     def apply(self, volume: Volume) -> tuple[Volume, Undo]:
         least, most = volume.extremes or (volume.array.min(), volume.array.max())
         if least >= 0 and most <= 255:
             return volume, _unchanged_grid
-        low = self.center - self.width / 2
+        low = np.float32(self.center - self.width / 2)
         array = np.clip((volume.array - low) * np.float32(255 / self.width), 0, 255)
+        if self.clip_limit:
+            array = np.stack([clahe.equalize(image, self.clip_limit, self.tiles) for image in array])
         return replace(volume, array=array.astype(np.float32, copy=False)), _unchanged_grid
 
 

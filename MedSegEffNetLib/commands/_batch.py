@@ -37,6 +37,7 @@ _NOTHING: dict[str, Any] = {
     **dict.fromkeys(("report", "uncertainty")),
     "probabilities": {},
     "volumes_ml": {},
+    "measurements": [],
     "warnings": [],
     "measured": {},
     "quality": {},
@@ -152,23 +153,25 @@ def _work(batch: _Batch, cases: list[Path], job: Job) -> list[str]:
 
 
 def _write_results(batch: _Batch, ends: Mapping[Path, tuple[str, dict[str, Any]]]) -> None:
-    """A row a case: how it ended, its quality, the labels' volumes in mL (empty: not known), warnings, why it failed.
+    """A row a case: how it ended, its quality, volumes in mL and measurements (empty: not known), warnings, why it failed.
 
     The reasons why a result is doubtful are among the warnings, too.
     """
     text = io.StringIO()
     names = [label.name for label in batch.bundle.labels]
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(
-        ["case", "state", "quality", *(f"{name} (mL)" for name in names), "doubtful because", "warnings", "message"]
-    )
+    rows = [row for _, fields in ends.values() for row in fields.get("measurements", ())]
+    measured = list(dict.fromkeys((row["name"], row["unit"]) for row in rows))
+    columns = [f"{name} ({unit})" for name, unit in [*((name, "mL") for name in names), *measured]]
+    table.writerow(["case", "state", "quality", *columns, "doubtful because", "warnings", "message"])
     for case, (state, fields) in ends.items():
-        volumes = [fields.get("volumes_ml", {}).get(name) for name in names]
-        sizes = ["" if volume is None else f"{volume:.3f}" for volume in volumes]
+        of_case = {(row["name"], row["unit"]): row["value"] for row in fields.get("measurements", ())}
+        values = [fields.get("volumes_ml", {}).get(name) for name in names] + [of_case.get(key) for key in measured]
+        cells = ["" if value is None else f"{value:.3f}" for value in values]
         why = " ".join(filter(None, (fields.get("message"), fields.get("hint"))))
         quality = fields.get("quality", {})
         told = (" ".join(sentences) for sentences in (quality.get("reasons", ()), fields.get("warnings", ())))
-        table.writerow([case.name, state, quality.get("flag", ""), *sizes, *told, why])
+        table.writerow([case.name, state, quality.get("flag", ""), *cells, *told, why])
     atomic.write_text(batch.output / RESULTS, text.getvalue())
 
 

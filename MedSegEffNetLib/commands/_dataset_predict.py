@@ -112,8 +112,6 @@ def _chosen(dataset: Dataset, state: str, wanted: list[str]) -> list[str]:
 
 def _all(work: _Work, chosen: list[str]) -> dict[str, int]:
     """Take the cases one by one; a case that fails is told and the next one is taken. How many ended in which state."""
-    for index, case_id in enumerate(chosen):
-        work.tell(case_id, "queued", index, len(chosen))
     ends: Counter[str] = Counter()
     for index, case_id in enumerate(chosen):
         work.job.check_stop()

@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,15 +67,14 @@ def given_paths(arguments: argparse.Namespace, bundle: Bundle) -> dict[str, Path
 def read_inputs(paths: Mapping[str, Path], bundle: Bundle, *, is_case: bool) -> dict[str, Image]:
     """The images by channel name; with ``is_case`` the only path is a folder whose files' names tell the channels."""
     from MedSegEffNetLib.dataset.channels import load_case_images, split_components
-    from MedSegEffNetLib.image import read
+    from MedSegEffNetLib.image import read, read_several
     from MedSegEffNetLib.task import find_channel, get_task
 
     if is_case:
         return load_case_images(paths[ALL], get_task(bundle.task_id))
     if ALL in paths:
         return split_components(_with_doubt(read(paths[ALL]), paths[ALL]), bundle.channels, str(paths[ALL]))
-    with ThreadPoolExecutor() as pool:
-        images = dict(zip(paths, pool.map(read, paths.values()), strict=True))
+    images = read_several(paths)
     found: dict[str, Image] = {}
     for key, path in paths.items():
         if "," in key:

@@ -110,6 +110,8 @@ def _run_one(arguments: argparse.Namespace, bundle: Bundle, options: Any) -> Non
         outputs.write(images, result, bundle, arguments.name or arguments.output.name)
         job.finish(**outputs.told(result))
     print(volume_table(result, bundle))
+    for row in result.measurements:
+        print(f"{row.name}: {row.text}")
     print(f"Quality: {result.quality.flag}")
     for warning in result.warnings:
         print(f"{'Doubtful' if warning in result.quality.reasons else 'Warning'}: {warning}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from MedSegEffNetLib.dataset.series_names import channel_of, is_label, of_two_patients
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.formats import READERS, suffix_of
-from MedSegEffNetLib.image import Image, read
+from MedSegEffNetLib.image import Image, read, read_several
 from MedSegEffNetLib.task import Channel, Task
 
 _SLICES = (".png", ".webp", ".tif", ".tiff", ".npy")
@@ -85,7 +85,7 @@ def load_case_images(folder: Path, task: Task) -> dict[str, Image]:
     if len(volumes) < len(images) and not any(channel_of(path.name, "", task.channels) for path in volumes):
         return split_components(read(folder), task.channels, str(folder))
     found = match_channels(files, task.channels)
-    loaded = {name: read(path) for name, path in found.items()}
+    loaded = read_several(found)
     if of_two_patients((path.name for path in found.values()), task.channels):
         listed = ", ".join(path.name for path in found.values())
         first = next(iter(loaded))

@@ -85,25 +85,34 @@ def peak_megabytes() -> int | None:
     """The most main memory that this process has held so far, in MB; None where the system does not say."""
     if sys.platform == "win32":
         return _peak_on_windows()
-    import resource
+    if sys.platform == "darwin":
+        import resource
 
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes on macOS, KiB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 1_000_000
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1_000_000
+    # proc(5); getrusage(2) would tell the peak of the process that started this one where that is larger.
+    return _megabytes("/proc/self/status", "VmHWM")
 
 
 def free_megabytes() -> int | None:
     """Memory that can be had without swapping, in MB; None where the system does not say."""
     if sys.platform == "win32":
         return _free_on_windows()
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        return int(fields["MemAvailable"].split()[0]) // 1024
-    except (OSError, KeyError, ValueError):
-        pass
+    available = _megabytes("/proc/meminfo", "MemAvailable")
+    if available is not None:
+        return available
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2_000_000  # macOS: half of all
     except (OSError, ValueError):
+        return None
+
+
+def _megabytes(path: str, field: str) -> int | None:
+    """A field of one of Linux' tables, which are in KiB, in MB; None where there is none."""
+    try:
+        with open(path, encoding="ascii") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return int(fields[field].split()[0]) * 1024 // 1_000_000
+    except (OSError, KeyError, ValueError):
         return None
 
 

@@ -20,9 +20,10 @@ from MedSegEffNetLib.inference.doubts import resampling
 from MedSegEffNetLib.inference.options import Options, Setup
 from MedSegEffNetLib.inference.voters import Voter, run
 from MedSegEffNetLib.job import Job
+from MedSegEffNetLib.measures import Row, measure_all
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.preprocessing import Pipeline, stack
-from MedSegEffNetLib.task import Channel, reference_channel
+from MedSegEffNetLib.task import Channel, SegmentationTask, list_tasks, reference_channel
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Result:
         memory (None: unknown); ``engine``, ``device`` and ``precision`` of the network, in words as ``setup``;
         ``slices`` that it saw; ``networks`` that voted.
     quality : whether something speaks against the result; its reasons are among the warnings.
+    measurements : what the task measures on the label map beyond volumes.
     """
 
     label_map: Image
@@ -47,6 +49,7 @@ class Result:
     warnings: tuple[str, ...]
     measured: dict[str, Any]
     quality: quality.Quality
+    measurements: tuple[Row, ...] = ()
 
 
 def segment_case(images: Mapping[str, Image], bundle: Bundle, options: Options, job: Job) -> Result:
@@ -114,6 +117,7 @@ def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job:
     label_map = grid.with_array(result.label_map())
     volumes_ml = postprocessing.volumes_ml(label_map.array, bundle.labels, grid.spacing)
     judged = quality.assess(bundle, checked, meter.measures(), volumes_ml)
+    measurements = _measurements(bundle, label_map)
     clock.lap("finishing")
     job.progress("Finishing", 1, 1)
     measured = {
@@ -126,7 +130,12 @@ def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job:
         "networks": list(votes.networks),
     }
     warnings = (*warnings, *resampling(grid, bundle.preprocessing), *votes.warnings, *judged.reasons)
-    return Result(label_map, result.probabilities, volumes_ml, warnings, measured, judged)
+    return Result(label_map, result.probabilities, volumes_ml, warnings, measured, judged, measurements)
+
+
+def _measurements(bundle: Bundle, label_map: Image) -> tuple[Row, ...]:
+    task = list_tasks().get(bundle.task_id)
+    return tuple(measure_all(task.measures, label_map, task.labels)) if isinstance(task, SegmentationTask) else ()
 
 
 def _channels_seen(bundle: Bundle, votes: ensemble.Votes, given: Mapping[str, Image]) -> list[Channel]:

@@ -35,5 +35,7 @@ def measure(label_map: Image, labels: Sequence[Label], *, part: str, whole: Sequ
     rows = [Row(f"{part}, share of {title}", 100 * some / every if every else math.nan, "%")]
     if label_map.spacing_known:
         x, y, z = label_map.spacing
-        rows += [Row(name, voxels * x * y * z / 1000, "mL") for name, voxels in ((part, some), (title, every))]
+        rows += [
+            Row(f"{name}, volume", voxels * x * y * z / 1000, "mL") for name, voxels in ((part, some), (title, every))
+        ]
     return rows

@@ -59,12 +59,19 @@ def _training(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
         f"- Network: `{network['name']}` {network['arguments']}",
         f"- Encoder started from: {provenance.get('encoder_start', 'random')}",
         f"- Epochs: {provenance.get('epochs_trained', 0)}"
-        + (f", best on validation: {provenance['best_epoch']}" if provenance.get("best_epoch") else ""),
+        + _chosen_epoch(provenance),
         *(f"- {stage['what'][0].upper()}{stage['what'][1:]}" for stage in provenance.get("stages", [])),
     ]
     if data.get("licence"):
         lines.append(f"- Licence of the data, which the weights inherit: {data['licence']}")
     return "\n".join(lines)
+
+
+def _chosen_epoch(provenance: Mapping[str, Any]) -> str:
+    """Which epoch's weights these are, where validation cases chose it."""
+    if not provenance.get("best_epoch") or provenance.get("recipe", {}).get("monitor") == "epoch":
+        return ""
+    return f", best on validation: {provenance['best_epoch']}"
 
 
 def _figures(summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:

@@ -248,7 +248,9 @@ def _all_values(rows: Rows) -> str:
     in_ml = any(math.isfinite(row.get("predicted_ml", math.nan)) for row in rows)
     digits = dict.fromkeys(metrics.METRICS, 3) | dict.fromkeys(metrics.DISTANCES, 2)
     digits |= {"true_ml": 2, "predicted_ml": 2} if in_ml else {"true_voxels": 0, "predicted_voxels": 0}
-    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name in digits]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    digits |= {name: 2 for name in columns if name.startswith(("true: ", "predicted: "))}  # measured on whole cases
+    names = [name for name in columns if name in digits]
     lines = [
         [
             str(row["case"]) + (" (synthetic)" if row.get("kind") == SYNTHETIC else ""),
@@ -263,4 +265,4 @@ def _all_values(rows: Rows) -> str:
 
 def metric_title(metric: str) -> str:
     """How a metric is called in tables, with its unit."""
-    return {**_TITLES, **_SIZES}.get(metric, metric.capitalize())
+    return {**_TITLES, **_SIZES}.get(metric, metric[:1].upper() + metric[1:])

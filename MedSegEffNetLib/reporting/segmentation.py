@@ -42,6 +42,7 @@ def write_segmentation_report(
     card: str = "",
     warnings: Sequence[str] = (),
     doubts: Sequence[str] | None = None,
+    measurements: Mapping[str, str] | None = None,
     shown_on: str = "",
     measured: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -59,6 +60,7 @@ def write_segmentation_report(
     card : the part of the model card to show, Markdown.
     warnings : sentences shown at the top.
     doubts : reasons why the result is doubtful; None: nobody looked for any.
+    measurements : what was measured beyond volumes: names and values with their units, as texts.
     shown_on : the channel that comes first and whose further slices are shown; empty, or not among the channels: the one
         in which the labeled part stands out most.
     measured, provenance : names and values, e.g. ``{"seconds": 3.1}``, ``{"created": "2026-01-31"}``.
@@ -78,6 +80,7 @@ def write_segmentation_report(
     parts = [
         page.section("Segmentation", names, _figures(views, "20rem"), unknown),
         page.section("Volumes", _volumes(label_map, labels, regions, volumes_ml)),
+        page.section("Measurements", page.facts(measurements or {})),
         page.section("Slices through the segmented part" if present else "Slices", _figures(strip, "15rem")),
         page.section("Images without contours", _figures(others, "20rem")),
         page.section("Model", page.markdown(card)),

@@ -45,9 +45,10 @@ TASK = SegmentationTask(
     nested=False,
     preprocessing=(Step("divide_by_maximum"), Step("resize", {"size": [384, 384]})),
     networks=(
+        Network("efficientnet_unet_2d", {"variant": "lite0", "encoder_weights": "imagenet", "dropout": 0.1}),
         Network("unet_2d", {"channels": [64, 128, 256, 512, 1024]}),
-        Network("efficientnet_unet_2d", {"variant": "b0", "encoder_weights": "imagenet"}),
     ),
+    # The thesis' recipe; its second network has the encoder b0: --set network.variant=b0.
     recipe={
         "epochs": 100,
         "batch_size": 4,
@@ -61,6 +62,30 @@ TASK = SegmentationTask(
             "shift": 0.1,
             "flip_left_right": 0.5,
             "flip_up_down": 0.5,
+        },
+    },
+    network_recipes={
+        "efficientnet_unet_2d": {
+            "patch_size": [256, 256],
+            "optimizer": "adamw",
+            "learning_rate": 0.001,
+            "weight_decay": 0.01,
+            "schedule": "cosine",
+            "warmup": 1.0,
+            "loss": "ce_dice",
+            "monitor": "dice",
+            "precision": "bfloat16",
+            "augmentation": {
+                "rotation_degrees": 20,
+                "zoom": 0.2,
+                "shift": 0.1,
+                "flip_left_right": 0.5,
+                "flip_up_down": 0.5,
+                "gamma": 0.3,
+                "noise": 0.02,
+                "bias_field": 0.3,
+                "blur": 0.1,
+            },
         },
     },
     metrics=("accuracy", "dice", "iou", "sensitivity", "specificity", "precision", "f1", "hd95"),

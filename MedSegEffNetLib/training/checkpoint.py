@@ -14,6 +14,11 @@ LAST = Path("checkpoints") / "last.pt"
 BEST = Path("checkpoints") / "best.pt"
 
 
+def best_by(figure: str) -> Path:
+    """Where the best weights by a further figure (``also_monitor``) are kept."""
+    return BEST.with_stem(f"{BEST.stem}-{figure}")
+
+
 def save(path: Path, content: dict[str, Any]) -> None:
     """Write ``content`` (tensors, numbers, texts, lists and dictionaries of them) as ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ AUGMENTATIONS = {
 _CHOICES = {
     "optimizer": ("adam", "adamw", "sgd"),
     "schedule": ("constant", "plateau", "cosine", "step"),
-    "monitor": ("dice", "iou", "accuracy", "loss"),
+    "monitor": ("dice", "iou", "accuracy", "loss", "epoch"),
     "loss": ("bce", "soft_dice", "ce_dice", "mse"),
     "precision": ("float32", "bfloat16"),
 }
@@ -66,7 +66,8 @@ class Recipe:
     warmup : epochs over which the rate rises from 0.
     loss : ``bce`` (cross-entropy), ``soft_dice``, ``ce_dice`` (their sum) or ``mse``.
     background_noise : largest value that background targets are raised to at random.
-    monitor : validation figure by which the best weights are kept.
+    monitor : validation figure by which the best weights are kept; ``epoch``: the last ones are, whatever the figures.
+    also_monitor : further such figures; the best weights by each become a model of their own, ``model-<figure>``.
     early_stopping : epochs without improvement of the monitor after which the training ends; 0: never.
     ema : decay a step of the running average of the weights, which is what is validated and kept; 0: none.
     channel_dropout : probability that an optional channel is taken away (its substitute stands in).
@@ -95,6 +96,7 @@ class Recipe:
     loss: str = "ce_dice"
     background_noise: float = 0.0
     monitor: str = "dice"
+    also_monitor: tuple[str, ...] = ()
     early_stopping: int = 0
     ema: float = 0.0
     channel_dropout: float = 0.0
@@ -113,6 +115,9 @@ class Recipe:
             _check_number(name, getattr(self, name), int, least, most)
         for name, (lowest, highest) in _REAL.items():
             _check_number(name, getattr(self, name), float, lowest, highest)
+        unknown = set(self.also_monitor) - (set(_CHOICES["monitor"]) - {self.monitor})
+        if unknown:
+            raise ValueError(f"also_monitor names {', '.join(sorted(unknown))}, not figures beside {self.monitor}")
         if len(self.patch_size) not in (0, 2, 3):
             raise ValueError(f"patch_size has {len(self.patch_size)} numbers, not 2 (3 for volumes)")
         for length in self.patch_size:

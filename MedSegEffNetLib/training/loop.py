@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +28,7 @@ from MedSegEffNetLib.training.data import SliceFeed
 from MedSegEffNetLib.training.volumes import VolumeFeed
 
 History = list[dict[str, float]]
+_PROGRESS = ("epoch", "best", "best_epoch", "best_others", "rate_factor", "waited", "history", "steps")
 
 
 class Feed(Protocol):
@@ -65,6 +66,7 @@ class Trainer:
     epoch: int = 0
     best: float = -math.inf
     best_epoch: int = 0
+    best_others: dict[str, float] = field(default_factory=dict)
     rate_factor: float = 1.0
     waited: int = 0
     history: History = field(default_factory=list)
@@ -162,17 +164,22 @@ class Trainer:
         return {"val_loss": float(np.mean(losses)) if losses else math.nan, **{f"val_{k}": v for k, v in means.items()}}
 
     def _finish_epoch(self, row: dict[str, float], run: Path, job: Job) -> None:
-        score = -row["val_loss"] if self.recipe.monitor == "loss" else row[f"val_{self.recipe.monitor}"]
+        score = _score(row, self.recipe.monitor)
         row["rate"] = self.optimizer.param_groups[0]["lr"]
         self.epoch += 1
         self.history.append(row)
+        kept = {"network": self.average.state_dict(), "row": row}
         if score > self.best:
             self.best, self.best_epoch, self.waited = score, self.epoch, 0
-            checkpoint.save(run / checkpoint.BEST, {"network": self.average.state_dict(), "row": row})
+            checkpoint.save(run / checkpoint.BEST, kept)
         else:
             self.waited += 1
             if self.recipe.schedule == "plateau" and self.waited % self.recipe.patience == 0:
                 self.rate_factor *= self.recipe.decay
+        for figure in self.recipe.also_monitor:
+            if _score(row, figure) > self.best_others.get(figure, -math.inf):
+                self.best_others[figure] = _score(row, figure)
+                checkpoint.save(run / checkpoint.best_by(figure), kept)
         named = {"network": self.key} if self.key else {}
         job.emit("epoch", **row, best=self.best, best_epoch=self.best_epoch, **named)
         checkpoint.save(run / checkpoint.LAST, self.state())
@@ -180,8 +187,7 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """All that :meth:`restore` needs to go on."""
-        names = ("epoch", "best", "best_epoch", "rate_factor", "waited", "history", "steps")
-        state: dict[str, Any] = {name: getattr(self, name) for name in names}
+        state: dict[str, Any] = {name: getattr(self, name) for name in _PROGRESS}
         state["network"] = self.network.state_dict()
         state["optimizer"] = self.optimizer.state_dict()
         if self.recipe.ema:
@@ -194,8 +200,8 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.recipe.ema:
             self.average.load_state_dict(state["average"])
-        for name in ("epoch", "best", "best_epoch", "rate_factor", "waited", "history", "steps"):
-            setattr(self, name, state[name])
+        for name in _PROGRESS:
+            setattr(self, name, state.get(name, getattr(self, name)))  # earlier versions kept no best_others
 
     @property
     def finished(self) -> bool:
@@ -245,6 +251,13 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         "sgd": lambda parameters, **rest: torch.optim.SGD(parameters, momentum=0.9, nesterov=True, **rest),
     }
     return builders[recipe.optimizer](network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+
+
+def _score(row: Mapping[str, float], monitor: str) -> float:
+    """How good an epoch was: the greater, the better."""
+    if monitor == "epoch":
+        return row["epoch"]
+    return -row["val_loss"] if monitor == "loss" else row[f"val_{monitor}"]
 
 
 def _raise_background(targets: Tensor, alpha: float, generator: torch.Generator) -> Tensor:

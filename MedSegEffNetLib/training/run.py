@@ -5,6 +5,7 @@ Where a task has one network a channel they are trained one after the other; ``c
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
 import random
@@ -236,8 +237,8 @@ def _train(request: Request, cases: Mapping[str, Sequence[Case]], run: Path, job
         volumes[case.id] = _volume(case, request.task.channels)
         job.progress("Reading", number + 1, len(names))
         job.check_stop()
-    if request.parent is None:
-        pipeline = pipeline.learn([volumes[case.id] for case in cases["train"]])
+    # A training that goes on from a model learns them too: other images come in other units.
+    pipeline = pipeline.learn([volumes[case.id] for case in cases["train"]])
     make = prepare if request.task.dimensions == 3 else to_slices
     prepared: dict[str, list[Any]] = {"train": [], "val": []}
     for number, (split, case) in enumerate(names):
@@ -324,11 +325,28 @@ def _finish(
     trainers: Mapping[str, Trainer],
     run: Path,
 ) -> Path:
-    best = {key: checkpoint.load(run / trainer.key / checkpoint.BEST) for key, trainer in trainers.items()}
+    """The model of the best weights, and one more by each further figure."""
+    build = functools.partial(_build, request, cases, pipeline, trainers, run)
+    for figure in request.recipe.also_monitor:
+        build(f"{MODEL}-{figure}", checkpoint.best_by(figure))
+    return build(MODEL, checkpoint.BEST)
+
+
+def _build(
+    request: Request,
+    cases: Mapping[str, Sequence[Case]],
+    pipeline: Pipeline,
+    trainers: Mapping[str, Trainer],
+    run: Path,
+    name: str,
+    weights: Path,
+) -> Path:
+    best = {key: checkpoint.load(run / trainer.key / weights) for key, trainer in trainers.items()}
     encoder = getattr(next(iter(trainers.values())).network, "encoder", None)
     rows = [kept["row"] for kept in best.values()]
+    epochs = {key: int(kept["row"]["epoch"]) for key, kept in best.items()}
     return build_bundle(
-        run / MODEL,
+        run / name,
         FinishedTraining(
             task=request.task,
             network=request.network,
@@ -354,9 +372,7 @@ def _finish(
                 "python": platform.python_version(),
                 "torch": torch.__version__,
                 "epochs_trained": max(trainer.epoch for trainer in trainers.values()),
-                "best_epoch": {key: trainer.best_epoch for key, trainer in trainers.items()}
-                if len(trainers) > 1
-                else next(iter(trainers.values())).best_epoch,
+                "best_epoch": epochs if len(epochs) > 1 else next(iter(epochs.values())),
                 "validation": {name: float(np.mean([row[name] for row in rows])) for name in rows[0]},
                 "seconds": sum(row["seconds"] for trainer in trainers.values() for row in trainer.history),
             },

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from measuring import spread
 
 from MedSegEffNetLib.dataset.readers import read_folder
 from MedSegEffNetLib.image import Image, write
@@ -121,11 +121,6 @@ def imports(runs: int) -> None:
             pair.append(time.perf_counter() - started)
         ratios.append(pair[0] / pair[1])
     print(f"import MedSegEffNetLib / import numpy: {spread(ratios)}")
-
-
-def spread(values: list[float]) -> str:
-    """Median with smallest and largest value."""
-    return f"{statistics.median(values):.3g} ({min(values):.3g} … {max(values):.3g})"
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ HEAVY_FILES = {"inference/torch_engine.py", "inference/openvino_engine.py"}
 LIGHT_IN_HEAVY_PARTS = {"networks/__init__.py", "training/__init__.py", "training/config.py"}
 
 GROUND = {"__version__", "errors", "task", "tasks", "image", "formats", "geometry", "atomic", "resources"}
-NUMERIC = {"networks", "preprocessing", "intensities", "losses", "metrics", "augmentation", "postprocessing"}
+NUMERIC = {"networks", "preprocessing", "clahe", "intensities", "losses", "metrics", "augmentation", "postprocessing"}
 # What each part (a file or a folder of the library) may import of the others.
 ALLOWED = {
     "__init__": set(),
@@ -44,7 +44,7 @@ ALLOWED = {
     "comparison": GROUND | {"metrics"},
     **dict.fromkeys(NUMERIC - {"networks"}, GROUND | NUMERIC),
     "models": GROUND | {"networks"},
-    "inference": GROUND | NUMERIC | {"job", "report", "models"},
+    "inference": GROUND | NUMERIC | {"job", "measures", "report", "models"},
     "training": GROUND | NUMERIC | {"job", "report", "models", "dataset", "inference", "synthetic"},
     "diagnosis": {"inference"},
     "evaluation": GROUND | NUMERIC | {"job", "measures", "report", "models", "dataset", "inference", "terminal"},

@@ -138,6 +138,23 @@ def test_a_window_maps_hounsfield_units_and_leaves_8_bit_images_alone():
     np.testing.assert_allclose(prepared.array.ravel(), [0, 0, 127.5, 255, 255])
     grey = Volume(np.array([0, 100, 255], dtype=np.float32).reshape(1, 3, 1, 1), np.eye(4))
     assert only("window", center=-600, width=1500).apply(grey)[0] is grey
+    assert only("window", center=-600, width=1500, clip_limit=3.0).apply(grey)[0] is grey
+
+
+def test_a_window_with_a_clip_limit_spreads_what_lies_close_together():
+    hounsfield = np.random.default_rng(0).normal(-850, 30, size=(1, 64, 64, 2)).astype(np.float32)
+    flat, enhanced = (
+        only("window", clip_limit=limit).apply(Volume(hounsfield, np.eye(4)))[0].array for limit in (0.0, 3.0)
+    )
+    assert enhanced.std() > 1.5 * flat.std()
+    assert enhanced.dtype == np.float32
+    assert 0 <= enhanced.min() <= enhanced.max() <= 255
+
+
+@pytest.mark.parametrize("arguments", [{"width": 0}, {"clip_limit": 0.5}, {"tiles": 0}])
+def test_a_window_that_makes_no_sense_is_refused(arguments):
+    with pytest.raises(InputError, match="window takes"):
+        only("window", **arguments)
 
 
 def test_n4_flattens_a_bias_field_and_is_computed_once(tmp_path, monkeypatch):

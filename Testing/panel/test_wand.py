@@ -23,9 +23,10 @@ def sandbox(editor):
 
 @pytest.fixture
 def wand(sandbox, volume):
+    from MedSegEffNetPanel import steps
     from MedSegEffNetPanel.correcting.wand import Wand, limits_of
 
-    made = Wand(sandbox, volume, limits_of(volume))
+    made = Wand(sandbox, volume, steps.finish(limits_of(volume)))
     yield made
     made.close()
 

@@ -11,8 +11,8 @@ from slicer.i18n import tr as _
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetPanel.bridge.images import planes_a_step
 from MedSegEffNetPanel.bridge.masks import MASKS, mask_of, segments_of
-from MedSegEffNetPanel.bridge.transforms import to_world
 from MedSegEffNetPanel.bridge.named_masks import Masks, Piece
+from MedSegEffNetPanel.bridge.transforms import to_world
 
 
 def has_masks(segmentation: Any) -> bool:

@@ -48,3 +48,15 @@ def view_under_mouse() -> str:
     crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
     view = crosshair.GetCursorPositionXYZ([0.0, 0.0, 0.0]) if crosshair is not None else None
     return view.GetLayoutName() if view is not None else "Red"
+
+
+def slice_shown(volume: Any, view: str = "Red") -> int | None:
+    """The index, along :func:`axis_across`, of the slice of ``volume`` that a view shows; None: it shows none."""
+    node, world = slicer.mrmlScene.GetNodeByID(f"vtkMRMLSliceNode{view}"), to_world(volume)
+    if node is None or world is None:
+        return None
+    matrix = node.GetSliceToRAS()
+    middle = [matrix.GetElement(row, 3) for row in range(4)]
+    axis = axis_across(volume, view)
+    place = round(float(np.linalg.solve(world @ picture(volume).ijk_to_ras, middle)[2 - axis]))
+    return place if 0 <= place < picture(volume).image.GetDimensions()[2 - axis] else None

@@ -133,7 +133,9 @@ def _draw(target: np.ndarray, box: Box, piece: Piece) -> None:
         slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(box, piece.box, strict=True)
     ]  # in common
     if all(part.start < part.stop for part in parts):
-        k, j, i = (slice(part.start - whole.start, part.stop - whole.start) for part, whole in zip(parts, box, strict=True))
+        k, j, i = (
+            slice(part.start - whole.start, part.stop - whole.start) for part, whole in zip(parts, box, strict=True)
+        )
         c, b, a = (slice(part.start - start, part.stop - start) for part, start in zip(parts, piece.first, strict=True))
         target[k, j, i] |= piece.layer[c, b, a] == piece.value
 
@@ -142,7 +144,9 @@ def _around(boxes: Iterable[Box | None]) -> Box | None:
     there = [box for box in boxes if box is not None]
     if not there:
         return None
-    k, j, i = (slice(min(part.start for part in axis), max(part.stop for part in axis)) for axis in zip(*there, strict=True))
+    k, j, i = (
+        slice(min(part.start for part in axis), max(part.stop for part in axis)) for axis in zip(*there, strict=True)
+    )
     return k, j, i
 
 

@@ -37,6 +37,7 @@ def agreement(here: np.ndarray, there: np.ndarray, task: SegmentationTask) -> li
     """
     values = [label.value for label in task.labels]
     matrix = confusion_matrix(here, there, values)  # rows are there, columns here
+    parts: list[tuple[str, int, tuple[int, ...]]]
     parts = [(label.name, label.value, (label.value,)) for label in task.labels]
     parts += [(region.name, 0, region.labels) for region in task.regions if len(region.labels) > 1]
     rows = []

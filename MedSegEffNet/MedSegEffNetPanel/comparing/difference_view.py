@@ -37,10 +37,10 @@ class DifferenceView:
     def __init__(self, widgets: Widgets) -> None:
         self._widgets = widgets
         self._tips = [widget.toolTip for widget in self._buttons]
-        self._pair: Pair | None = None
-        self._grid: Grid | None = None
+        self._pair: Any = None  # a Pair; None: there is nothing to compare
+        self._grid: Any = None  # the Grid of both
         self._found: Differences | None = None
-        self._map: LabelMap | None = None
+        self._map: Any = None  # a LabelMap of what was found
         self._at: Key | None = None
         self._step = 0  # to be gone when the differences are known
         self._work: Any = None
@@ -164,7 +164,7 @@ class DifferenceView:
 
     def _where(self, found: Differences) -> str:
         count = len(found.keys)
-        if self._at not in found.keys or self._grid is None:
+        if self._at not in found.keys:
             return _("{count} connected differences.").format(count=count)
         number = found.keys.index(self._at)
         ml = found.size(number) * abs(np.linalg.det(self._grid.affine[:3, :3])) / 1000

@@ -64,10 +64,10 @@ def differences_of(here: np.ndarray, there: np.ndarray) -> Differences:
     if found.empty:
         return Differences(marked, ())
     image = sitk.GetImageFromArray(found.mask.view(np.uint8))
-    parts = sitk.GetArrayViewFromImage(sitk.ConnectedComponent(image, False))
+    parts = sitk.GetArrayFromImage(sitk.ConnectedComponent(image, False)).ravel()
     inside = np.flatnonzero(found.mask)
-    order = np.argsort(parts.ravel()[inside], kind="stable")  # voxel after voxel of one part, slice after slice
-    ends = np.cumsum(np.unique(parts.ravel()[inside], return_counts=True)[1])
+    order = np.argsort(parts[inside], kind="stable")  # voxel after voxel of one part, slice after slice
+    ends = np.cumsum(np.unique(parts[inside], return_counts=True)[1])
     starts = np.concatenate([[0], ends[:-1]])
     middles = np.unravel_index(inside[order[(starts + ends) // 2]], found.mask.shape)
     placed = tuple(middle + side.start for middle, side in zip(middles, found.box, strict=True))

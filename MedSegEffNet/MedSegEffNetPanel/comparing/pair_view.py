@@ -15,14 +15,13 @@ from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.bridge.copied_masks import copied_masks, has_masks
 from MedSegEffNetPanel.comparing import texts
 from MedSegEffNetPanel.comparing.difference_view import DifferenceView, Widgets
-from MedSegEffNetPanel.comparing.evaluation import Evaluation, Row, evaluate
+from MedSegEffNetPanel.comparing.evaluation import Evaluation, evaluate
+from MedSegEffNetPanel.comparing.others import NO_LABELS
 from MedSegEffNetPanel.comparing.slices_view import SlicesView
-from MedSegEffNetPanel.correcting.locks import EDITABLE
-from MedSegEffNetPanel.correcting.sandbox import SELECTION
+from MedSegEffNetPanel.comparing.tables import fill_table, prepare_table
 from MedSegEffNetPanel.segmenting.request import join_reasons
 from MedSegEffNetPanel.wording import told
 
-NO_LABELS = (SELECTION, EDITABLE)  # ids of segments that only help to edit
 _LAST_FOLDER = "compare_folder"
 
 
@@ -42,12 +41,8 @@ class PairView:
         widgets = Widgets(ui.pairDifferenceBox, ui.pairPreviousButton, ui.pairNextButton, ui.pairDifferenceText)
         self.differences = DifferenceView(widgets)
         self._tips = [button.toolTip for button in self._outputs]
-        table = ui.pairTable
         heads = [_("Label"), _("Dice"), _("HD95"), _("Mean"), _("mL"), _("Ref. mL"), _("Difference")]
-        table.setColumnCount(len(heads))
-        table.setHorizontalHeaderLabels(heads)
-        table.verticalHeader().hide()
-        table.horizontalHeader().setStretchLastSection(True)
+        prepare_table(ui.pairTable, heads, _head_tips())
         self._connect()
         self._forget()
 
@@ -76,7 +71,9 @@ class PairView:
         """Enable what can be pressed, and tell why the rest cannot."""
         reasons, none = self._reasons(), _("Press Evaluate first.")
         self._ui.evaluateButton.enabled = not reasons
-        self._ui.evaluateButton.toolTip = join_reasons(reasons) or _("Measure how far the first agrees with the second.")
+        self._ui.evaluateButton.toolTip = join_reasons(reasons) or _(
+            "Measure how far the first agrees with the second."
+        )
         for button, tip in zip(self._outputs, self._tips, strict=True):
             button.enabled = self.found is not None
             button.toolTip = tip if self.found is not None else none
@@ -131,15 +128,8 @@ class PairView:
 
     def _show(self, found: Evaluation | None) -> None:
         self.found = found
-        table = self._ui.pairTable
-        table.visible = found is not None
         rows = found.rows if found is not None else ()
-        table.setRowCount(len(rows))
-        for place, row in enumerate(rows):
-            for column, cell in enumerate(_cells(row)):
-                table.setItem(place, column, cell)
-        table.resizeColumnsToContents()
-        fit_height(table)
+        fill_table(self._ui.pairTable, [texts.cells(row) for row in rows], [row.lone or row.title for row in rows])
         self._slices.show(found)
         if found is None:
             self.differences.close(_("Press Evaluate first."))
@@ -178,22 +168,19 @@ class PairView:
             self._ui.pairMessage.text = _("Saved as {names} in {folder}.").format(names=names, folder=path.parent)
 
 
+def _head_tips() -> list[str]:
+    return [
+        _("Labels of one name in both; then regions of the task, or all labels together."),
+        _("Overlap: 1 is the same, 0 nothing in common."),
+        _("95 % Hausdorff distance of the surfaces in mm."),
+        _("Mean distance of the surfaces in mm."),
+        _("Volume in the segmentation that is measured, in mL."),
+        _("Volume in the reference, in mL."),
+        _("Volume minus that of the reference, in mL and in percent of it."),
+    ]
+
+
 def _evaluated(compared: Any, reference: Any) -> Generator[None, None, Evaluation]:
     first = yield from copied_masks(compared, NO_LABELS)
     second = yield from copied_masks(reference, NO_LABELS)
     return (yield from steps.in_thread(evaluate, first, second))
-
-
-def _cells(row: Row) -> list[Any]:
-    cells = [qt.QTableWidgetItem(text) for text in texts.cells(row)]
-    for cell in cells[1:]:
-        cell.setTextAlignment(int(qt.Qt.AlignRight | qt.Qt.AlignVCenter))
-    for cell in cells:
-        cell.setToolTip(row.lone or row.title)
-    return cells
-
-
-def fit_height(table: Any, most: int = 9) -> None:
-    """As high as its rows, up to ``most`` of them; then it scrolls."""
-    rows = sum(table.rowHeight(row) for row in range(min(most, table.rowCount)))
-    table.setFixedHeight(table.horizontalHeader().height + rows + 2 * table.frameWidth + 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import qt
@@ -26,7 +26,8 @@ class Desk:
     Attributes
     ----------
     session : the open case, or None. comment : of the next saved version.
-    opened : emitted when a case was opened. leaving : when the open one is about to be closed, or saved before that.
+    tools_busy : whether a tool is at work, whose result counts as an edit. opened : emitted when a case was opened.
+    leaving : when the open one is about to be closed.
     changed : when something about the open case or the work under way is new. message : with a sentence for the user.
     """
 
@@ -35,8 +36,9 @@ class Desk:
         self._work: steps.Steps | None = None
         self._reading: steps.Steps | None = None
         self._ahead: Loaded | None = None
-        self.session: CaseSession | None = None
+        self.session: Any = None  # a CaseSession
         self.comment = ""
+        self.tools_busy: Callable[[], bool] = lambda: False
         self.opened, self.leaving, self.changed, self.message = Signal(), Signal(), Signal(), Signal()
         curation.guards.append(self.may_leave)
 
@@ -91,8 +93,9 @@ class Desk:
         if self._reading is not None:
             self._reading.cancel()
         self._ahead = None
-        if case_id:
-            work = steps.in_thread(read_case, self._curation.dataset, case_id)
+        dataset = self._curation.dataset
+        if case_id and dataset is not None:
+            work = steps.in_thread(read_case, dataset, case_id)
             self._reading = steps.run(work, done=self._on_read, failed=lambda error: None)  # opening it tells why
 
     def end(self) -> None:
@@ -138,7 +141,7 @@ class Desk:
             yield from self._open(case_id)
 
     def _open(self, case_id: str) -> Work:
-        dataset = self._curation.dataset
+        dataset: Any = self._curation.dataset
         ahead = self._ahead if self._ahead is not None and self._ahead.record.id == case_id else None
         self._ahead = None
         self.message.emit(_("Opening {case} …").format(case=case_id))
@@ -155,7 +158,7 @@ class Desk:
 
     def _save(self) -> Work:
         session = self.session
-        self.leaving.emit()
+        yield from self._settle()
         yield from session.save(self.comment)
         self.comment = ""
         self._curation.refresh()
@@ -165,7 +168,7 @@ class Desk:
 
     def _conclude(self, state: str, following: str) -> Work:
         session = self.session
-        yield from session.edits.settle()
+        yield from self._settle()
         if session.unsaved or (session.record.label is None and state == ACCEPTED):
             yield from self._save()
         dataset, case_id = session.dataset, session.record.id
@@ -188,7 +191,7 @@ class Desk:
         session = self.session
         if session is None:
             return True
-        yield from session.edits.settle()
+        yield from self._settle()
         if session.unsaved:
             answer = ask(self._parent, session.record.id)
             if answer == qt.QMessageBox.Save:
@@ -199,6 +202,12 @@ class Desk:
                 return False
         self._close()
         return True
+
+    def _settle(self) -> Work:
+        """Wait until every edit so far is known."""
+        while self.tools_busy():
+            yield
+        yield from self.session.edits.settle()
 
     def _close(self) -> None:
         session = self.session
@@ -216,7 +225,7 @@ def ask(parent: Any, case_id: str) -> Any:
     text = _("The labels of {case} have edits that are not saved as a version. Save them, discard them, or stay?")
     return slicer.util.messageBox(
         text.format(case=case_id), parent, windowTitle=_("Unsaved edits"), icon=qt.QMessageBox.Question,
-        standardButtons=buttons, defaultButton=qt.QMessageBox.Save,
+        standardButtons=buttons,
     )  # fmt: skip
 
 
@@ -228,5 +237,3 @@ def _found(session: CaseSession) -> str:
         text = _("Edits of an earlier session belong to another version of the labels; they are kept in {file}.")
         return text.format(file=session.aside)
     return ""
-
-

@@ -133,7 +133,8 @@ class Locks:
     def _open(self) -> None:
         node = self._editor.mrmlSegmentEditorNode()
         node.SetMaskMode(slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere)
-        self._segments.RemoveSegment(EDITABLE)
+        if self._segments.GetSegment(EDITABLE) is not None:
+            self._segments.RemoveSegment(EDITABLE)
         self._fence_tag = ""
 
     def _fence(self) -> Generator[None, None, None]:

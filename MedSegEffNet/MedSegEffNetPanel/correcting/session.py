@@ -128,12 +128,18 @@ class CaseSession:
         found = ((segment_id, segment.GetName()) for segment_id, segment in segments_of(self.segmentation))
         return {segment_id: named[name] for segment_id, name in found if name in named}
 
+    def label_map(self, labels: np.ndarray) -> Image:
+        """``labels`` (K, J, I) as an image on the grid of the case's images."""
+        image = next(iter(self._loaded.images.values()))
+        return Image(labels.T, image.affine, (), image.spacing_known)
+
     def put_in_scene(self) -> Generator[None, None, None]:
         """Make the nodes, in short steps."""
         labels = self.dataset.task.labels
         for name, image in self._loaded.images.items():
             self.volumes[name] = yield from bridge.volume_of(image, f"{self.record.id} {name}")
-        label_map = yield from steps.in_thread(label_map_of, self._loaded.label, bridge.grid(self.reference))
+        place: Any = bridge.grid(self.reference)
+        label_map = yield from steps.in_thread(label_map_of, self._loaded.label, place)
         self.segmentation, _told = yield from bridge.put_segments(None, label_map, self.reference, labels)
         self.segmentation.SetName(_("{case} labels").format(case=self.record.id))
         if self.record.label is None or self.record.label.origin != "model" or self.recovered:
@@ -162,10 +168,9 @@ class CaseSession:
 
     def _save(self, edited: np.ndarray, comment: str) -> None:
         labels = edited.copy()
-        image = next(iter(self._loaded.images.values()))
         record, model = self.record, self.record.label.model if self.record.label else ""
         self.record = save_label(
-            self.dataset, record.id, Image(labels.T, image.affine, (), image.spacing_known),
+            self.dataset, record.id, self.label_map(labels),
             author=self.author, origin="corrected" if model else "manual", base=record.current,
             model=model, comment=comment, minutes=round(self._minutes, 2),
         )  # fmt: skip

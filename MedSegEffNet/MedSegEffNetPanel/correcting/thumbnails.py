@@ -55,7 +55,7 @@ class Thumbnails:
         for case in cases:
             try:
                 yield from steps.in_thread(write_thumbnail, dataset, case, _path(case))
-            except (MedSegEffNetError, OSError, ValueError, RuntimeError):  # the row has no picture; opening the case tells why
+            except (MedSegEffNetError, OSError, ValueError, RuntimeError):  # opening the case will tell why
                 self._without.add(_path(case))
             else:
                 self.made.emit(case.id)

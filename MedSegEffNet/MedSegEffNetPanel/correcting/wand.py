@@ -5,11 +5,13 @@ What somebody else has made of the selection since the wand was used is not touc
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 
 from MedSegEffNetLib.labelops import Selection, magic_wand
+from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.bridge.cursor import Voxel
 from MedSegEffNetPanel.bridge.volumes import picture, voxels
 from MedSegEffNetPanel.correcting.sandbox import Sandbox
@@ -80,9 +82,12 @@ class Wand:
         return self._made
 
 
-def limits_of(volume: Any) -> tuple[float, float]:
-    """The least and the largest value of a volume node's image; takes its time on a large one."""
-    image = voxels(picture(volume).image)
+def limits_of(volume: Any) -> Generator[None, None, tuple[float, float]]:
+    """The least and the largest value of a volume node's image, looked for in a thread."""
+    return (yield from steps.in_thread(_limits, voxels(picture(volume).image)))
+
+
+def _limits(image: np.ndarray) -> tuple[float, float]:
     return float(image.min()), float(image.max())
 
 

@@ -144,7 +144,7 @@ class CaseTable:
 def _ranges(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
     """The first and last of each run of numbers without a gap; ``numbers`` ascend."""
     start: int | None = None
-    for number, after in zip(numbers, [*numbers[1:], None], strict=True):
+    for number, after in zip(numbers, [*numbers[1:], None], strict=False):
         start = number if start is None else start
         if after != number + 1:
             yield start, number

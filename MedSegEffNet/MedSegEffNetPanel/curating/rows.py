@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
+from html import escape
 from typing import Any
 
 from slicer.i18n import tr as _
@@ -47,6 +48,11 @@ def time_text(time: str) -> str:
         return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M")
     except ValueError:
         return time
+
+
+def escaped(text: str) -> str:
+    """A text of the data set as HTML that shows it as it is."""
+    return escape(text)
 
 
 def notes_text(row: CaseSummary) -> str:
@@ -120,6 +126,22 @@ def arrange(
         yield
     key = COLUMNS[column][1]
     return sorted(found, key=key, reverse=descending)
+
+
+def hindrance(row: CaseSummary, state: str) -> str:
+    """Why a case cannot be brought into ``state`` by hand, in a sentence; empty: it can."""
+    names = {"case": row.id, "state": state_text(row.state), "wanted": state_text(state)}
+    if row.problem:
+        return _("{case} cannot be read.").format(**names)
+    if row.state == state:
+        return _("{case} is {state} already.").format(**names)
+    if row.state in (ACCEPTED, REJECTED) and state != IN_REVIEW:
+        return _("{case} is {state}: press Review first.").format(**names)
+    if state == ACCEPTED and not row.current:
+        return _("{case} has no label: correct it or let a model predict it first.").format(**names)
+    if state == ACCEPTED and row.conflicts:
+        return _("{case} has labels that were saved side by side: choose one below first.").format(**names)
+    return ""
 
 
 def counted(rows: Sequence[CaseSummary]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import qt
@@ -12,6 +14,7 @@ from slicer.i18n import tr as _
 from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.jobs import JobQueue, PanelJob
+from MedSegEffNetPanel.run_folders import INPUTS
 from MedSegEffNetPanel.signals import Signal
 from MedSegEffNetPanel.wording import sentences
 
@@ -42,7 +45,8 @@ class Work:
     @property
     def busy(self) -> bool:
         """Whether something is under way."""
-        return (self._steps is not None and not self._steps.over) or (self._job is not None and not self._job.state.over)
+        job = self._job
+        return self._steps is not None or (job is not None and (job.alive or not job.state.over))
 
     def reasons(self) -> list[str]:
         """Why nothing can be begun now; empty: it can."""
@@ -67,15 +71,21 @@ class Work:
         self._steps = steps.run(work, done=partial(self._on_done, done), failed=self._on_failed)
         self._show()
 
-    def command(self, title: str, words: Sequence[str], done: Callable[[Mapping[str, Any]], object]) -> None:
-        """Do ``medsegeffnet words`` as a job; ``done`` gets the fields of its event ``finished``."""
-        self._begin(title)
+    def new_folder(self) -> Path | None:
+        """A folder for a job; None: there can be none, which is told."""
         try:
-            folder = self._panel.new_run("dataset")
+            return self._panel.new_run("dataset")
         except MedSegEffNetError as error:
             self.say_error(error)
-            return
-        self._job = self._queue.submit(title, words, folder)
+            return None
+
+    def command(
+        self, title: str, folder: Path, words: Sequence[str], done: Callable[[Mapping[str, Any]], object]
+    ) -> None:
+        """Do ``medsegeffnet dataset words`` as a job in ``folder``; ``done`` gets its results (see
+        :mod:`MedSegEffNetLib.job`), also those of one that ended with an error after its work."""
+        self._begin(title)
+        self._job = self._queue.submit(title, ["dataset", *words], folder)
         self._job.changed.connect(partial(self._on_job, done))
         self._show()
 
@@ -116,6 +126,7 @@ class Work:
             done(job.result)
         else:
             self.say(_("{title}: canceled. What was done stays.").format(title=job.title))
+        shutil.rmtree(job.folder / INPUTS, ignore_errors=True)  # leave no copies of a patient's images about
         self._panel.curation.refresh()
 
     def _show(self) -> None:

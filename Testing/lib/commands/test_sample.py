@@ -1,7 +1,12 @@
 import json
 
+import numpy as np
+import pytest
+
+from MedSegEffNetLib.dataset.readers import read_folder
 from MedSegEffNetLib.image import read, same_grid
 from MedSegEffNetLib.job import read_events
+from MedSegEffNetLib.task import get_segmentation_task
 
 
 def test_the_synthetic_patient_is_written_a_file_a_channel_on_one_grid(command, tmp_path):
@@ -20,3 +25,27 @@ def test_a_file_in_the_place_of_the_folder_is_refused(command, tmp_path):
     code, _, errors = command("sample", "--output", tmp_path / "images")
     assert code == 2
     assert "images" in errors
+
+
+def test_skin_is_written_as_images_and_label_maps_that_training_reads(command, tmp_path):
+    code, text, _ = command("sample", "skin-layers", "--output", tmp_path / "data", "--cases", 2, "--seed", 7)
+    assert code == 0
+    assert "2 images" in text
+    task = get_segmentation_task("skin-layers")
+    cases = read_folder(tmp_path / "data", task)
+    assert [case.id for case in cases] == ["heel-00007", "heel-00008"]
+    assert len({case.patient for case in cases}) == 2
+    images, label_map = cases[0].load()
+    assert list(images) == ["t2"]
+    assert set(np.unique(label_map.array)) == {0, 1, 2, 3, 4}
+    assert images["t2"].spacing_known
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--cases", 2), ("skin-layers", "--cases", 0), ("skin-layers", "--seed", -1), ("covid-ct",)]
+)
+def test_what_cannot_be_made_is_refused_before_anything_is_written(command, tmp_path, wrong):
+    code, _, errors = command("sample", *wrong, "--output", tmp_path / "data")
+    assert code == 2
+    assert errors
+    assert not (tmp_path / "data").exists()

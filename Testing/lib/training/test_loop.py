@@ -76,6 +76,26 @@ def test_the_best_weights_are_those_of_the_monitor(tmp_path):
     assert checkpoint.load(tmp_path / checkpoint.LAST)["epoch"] == 3
 
 
+def test_one_training_keeps_the_best_weights_of_several_figures(tmp_path):
+    trainer = a_trainer(monitor="accuracy", also_monitor=("iou", "loss"))
+    for epoch, accuracy, iou, loss in ((1.0, 0.9, 0.1, 0.5), (2.0, 0.8, 0.3, 0.6), (3.0, 0.7, 0.2, 0.4)):
+        row = {"epoch": epoch, "val_loss": loss, "val_accuracy": accuracy, "val_iou": iou}
+        trainer._finish_epoch(row, tmp_path, Job.open(None, {}))
+    kept = [checkpoint.BEST, checkpoint.best_by("iou"), checkpoint.best_by("loss")]
+    assert [checkpoint.load(tmp_path / path)["row"]["epoch"] for path in kept] == [1, 2, 3]
+    resumed = a_trainer(monitor="accuracy", also_monitor=("iou", "loss"))
+    resumed.restore(checkpoint.load(tmp_path / checkpoint.LAST))
+    assert resumed.best_others == {"iou": 0.3, "loss": -0.4}
+
+
+def test_a_training_that_monitors_nothing_keeps_the_last_epoch(tmp_path):
+    trainer = a_trainer(monitor="epoch")
+    for epoch, dice in ((1.0, 0.9), (2.0, 0.1)):
+        row = {"epoch": epoch, "val_loss": 1.0, "val_dice": dice}
+        trainer._finish_epoch(row, tmp_path, Job.open(None, {}))
+    assert checkpoint.load(tmp_path / checkpoint.BEST)["row"]["epoch"] == 2
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 @pytest.mark.parametrize("loss", ["bce", "soft_dice", "ce_dice", "mse"])
 def test_every_optimizer_and_loss_learns_a_simple_picture(optimizer, loss):

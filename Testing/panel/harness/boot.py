@@ -25,12 +25,13 @@ from harness import (
     mrml,
     nodes,
     pythonqt,
+    ranges,
     scripted,
     widgets,
 )
 
 _RENAMED = {"QFileDialog": dialogs.QFileDialog, "QUiLoader": widgets.QUiLoader}
-_BEHAVIOR = (nodes, widgets, editor)  # importing them registers their classes
+_BEHAVIOR = (nodes, widgets, ranges, editor)  # importing them registers their classes
 
 
 class _QtModule(types.ModuleType):

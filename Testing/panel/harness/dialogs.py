@@ -9,7 +9,7 @@ from typing import Any
 from PySide6 import QtWidgets
 
 _Button = QtWidgets.QMessageBox.StandardButton
-_YES = (_Button.Ok, _Button.Yes, _Button.Retry)
+_YES = (_Button.Ok, _Button.Yes, _Button.Retry, _Button.Save)
 
 
 @dataclass
@@ -19,7 +19,8 @@ class Dialogs:
     Attributes
     ----------
     shown : texts of the message boxes in their order, each as (kind, text); kinds: message, file.
-    answers : of the next questions (True: yes) and file dialogs (a path); without one: yes, and no path.
+    answers : of the next questions (True: yes, or the name of a button) and file dialogs (a path); without one: yes,
+        and no path.
     """
 
     shown: list[tuple[str, str]] = field(default_factory=list)
@@ -44,6 +45,8 @@ def message_box(text: str, parent: Any = None, **keys: Any) -> Any:
     question = len([one for one in _Button if one.value and one in buttons]) > 1
     DIALOGS.shown.append(("message", text))
     yes = DIALOGS.answers.popleft() if question and DIALOGS.answers else True
+    if isinstance(yes, str):
+        return _Button[yes]
     wanted = _YES if yes else (_Button.Cancel, _Button.No, _Button.Close)
     return next(button for button in wanted if button in buttons)
 

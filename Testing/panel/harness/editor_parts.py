@@ -46,6 +46,7 @@ class qMRMLSegmentsTableView(generated("qMRMLSegmentsTableView")):  # type: igno
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self._segmentation: Any = None
+        self._hidden: tuple[str, ...] = ()
         self._told: list[str] = []
         self._observers = Observers(self)
         self._table = QtWidgets.QTableWidget(0, 2, self)
@@ -76,8 +77,18 @@ class qMRMLSegmentsTableView(generated("qMRMLSegmentsTableView")):  # type: igno
         self._refresh()
 
     def displayedSegmentIDs(self) -> list[str]:
-        """The ids of all segments in their order."""
-        return [] if self._segmentation is None else list(self._segmentation.GetSegmentation().GetSegmentIDs())
+        """The ids of all segments that are not hidden, in their order."""
+        ids = () if self._segmentation is None else self._segmentation.GetSegmentation().GetSegmentIDs()
+        return [segment_id for segment_id in ids if segment_id not in self._hidden]
+
+    def hideSegments(self) -> list[str]:
+        """The ids that are not listed."""
+        return list(self._hidden)
+
+    def setHideSegments(self, ids: Any) -> None:
+        """List these segments no more."""
+        self._hidden = tuple(ids)
+        self._refresh()
 
     def _read_segmentCount(self) -> int:
         return len(self.displayedSegmentIDs())

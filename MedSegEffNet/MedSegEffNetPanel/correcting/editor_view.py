@@ -1,0 +1,67 @@
+"""Slicer's segment editor inside the section, with a node of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+
+from MedSegEffNetPanel.bridge import undo
+from MedSegEffNetPanel.correcting.locks import EDITABLE
+
+_TAG = "MedSegEffNet"
+_STATES = 30  # of the undo; with one Slicer would end
+
+
+class EditorView:
+    """Shows the labels of the open case to the tools of Slicer.
+
+    Attributes
+    ----------
+    editor : the qMRMLSegmentEditorWidget.
+    """
+
+    def __init__(self, editor: Any) -> None:
+        self.editor = editor
+        editor.maximumNumberOfUndoStates = _STATES
+        editor.maskingSectionVisible = False  # the locks use it
+        editor.segmentationNodeSelectorVisible = editor.sourceVolumeNodeSelectorVisible = False
+        editor.addRemoveSegmentButtonsVisible = False  # the task has its labels
+        editor.switchToSegmentationsButtonVisible = False
+        slicer.util.findChild(editor, "SegmentsTableView").setHideSegments([EDITABLE])
+        undo.editors.append(editor)
+
+    def open(self, segmentation: Any, volume: Any) -> None:
+        """Edit a segmentation on a volume."""
+        self.editor.setMRMLScene(slicer.mrmlScene)
+        self.editor.setMRMLSegmentEditorNode(_node())
+        self.editor.setSegmentationNode(segmentation)
+        self.show(volume)
+
+    def show(self, volume: Any) -> None:
+        """Let the tools see another volume, and all slices too."""
+        self.editor.setSourceVolumeNode(volume)
+        self.editor.showSourceVolumeInSliceViewers(True)
+
+    def close(self) -> None:
+        """Edit nothing."""
+        if self.editor.mrmlSegmentEditorNode() is not None:
+            self.editor.setActiveEffect(None)
+            self.editor.setSegmentationNode(None)
+            self.editor.setMRMLSegmentEditorNode(None)
+
+    def end(self) -> None:
+        """The section ends."""
+        self.close()
+        undo.editors.remove(self.editor)
+
+
+def _node() -> Any:
+    """The editor's node; there is one for the scene."""
+    node = slicer.mrmlScene.GetSingletonNode(_TAG, "vtkMRMLSegmentEditorNode")
+    if node is None:
+        node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+        node.UnRegister(None)  # CreateNodeByClass gives a reference that the caller owns
+        node.SetSingletonTag(_TAG)
+        node = slicer.mrmlScene.AddNode(node)
+    return node

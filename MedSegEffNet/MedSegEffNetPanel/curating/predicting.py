@@ -1,0 +1,207 @@
+"""A model labels the cases of the data set, in a process that goes on when Slicer ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from MedSegEffNetLib.dataset.records import NEW, PREDICTED, REJECTED
+from MedSegEffNetLib.errors import MedSegEffNetError
+from MedSegEffNetPanel import model_list
+from MedSegEffNetPanel.curating import rows as texts
+from MedSegEffNetPanel.curating.opening import narrow
+from MedSegEffNetPanel.jobs import PanelJob
+from MedSegEffNetPanel.segmenting import batch
+from MedSegEffNetPanel.segmenting.progress import time_left
+from MedSegEffNetPanel.segmenting.request import join_reasons
+from MedSegEffNetPanel.wording import sentences, tip
+
+_LAST_RUN = "predict_run"
+_REFRESH = 2000  # ms from a case that is done to a new look at all of them
+_OVER = ("done", "skipped", "failed")
+
+
+class PredictView:
+    """The box *Predict*: model, cases, a button that starts and cancels, a row a case."""
+
+    def __init__(self, ui: Any, section: Any) -> None:
+        self._ui, self._section, self._panel = ui, section, section.panel
+        self._job: PanelJob | None = None
+        self._rows: dict[str, int] = {}
+        self._cases: dict[int, dict[str, Any]] = {}  # the last event of the case in each row
+        self._folder = ""  # of the data set that the job works on; another one may be open by now
+        self._entries: list[model_list.ModelEntry] = []
+        self._counts: Counter[str] = Counter()  # cases by state
+        self._later = qt.QTimer()
+        self._later.setSingleShot(True)
+        self._later.setInterval(_REFRESH)
+        self._later.connect("timeout()", self._look_again)
+        for state in (NEW, PREDICTED, REJECTED):
+            ui.predictState.addItem(texts.state_text(state), state)
+        for box in (ui.predictModel, ui.predictState):
+            narrow(box)
+            box.connect("currentIndexChanged(int)", section.refresh)
+        self._prepare_table()
+        ui.predictButton.connect("clicked()", self._on_button)
+        ui.predictReport.connect("clicked()", self._on_report)
+        self._panel.models_changed.connect(self.show_models)
+        self._panel.environment.changed.connect(section.refresh)
+
+    def _prepare_table(self) -> None:
+        table = self._ui.predictTable
+        table.setColumnCount(3)
+        table.setHorizontalHeaderLabels([_("Case"), _("State"), _("Result")])
+        table.horizontalHeader().setStretchLastSection(True)
+        table.verticalHeader().hide()
+        table.connect("itemSelectionChanged()", self._show_message)
+        table.connect("cellDoubleClicked(int,int)", self._on_row)
+
+    def dataset_opened(self) -> None:
+        """Offer the models of the data set's task."""
+        self.show_models()
+
+    def show_models(self) -> None:
+        """List the installed models anew."""
+        dataset, box = self._panel.curation.dataset, self._ui.predictModel
+        task, before, was = dataset.info.task if dataset else "", box.currentText, box.blockSignals(True)
+        self._entries = [entry for entry in model_list.entries() if not entry.problem and entry.task == task]
+        box.clear()
+        for entry in self._entries:
+            box.addItem(f"{entry.name} {entry.version}")
+        box.setCurrentIndex(max(0, box.findText(before)))
+        box.blockSignals(was)
+        self._section.refresh()
+
+    def cases_changed(self) -> None:
+        """Count the cases by state."""
+        self._counts = Counter(row.state for row in self._panel.curation.cases)
+
+    def refresh(self) -> None:
+        """Enable the button, or say why not."""
+        ui, running = self._ui, self._running()
+        reasons = [] if running else self._reasons()
+        ui.predictButton.text = _("Cancel prediction") if running else _("Predict")
+        ui.predictButton.enabled = not reasons
+        done = _("Stop after this case; labels that are saved stay.") if running else _("Label these cases one by one.")
+        ui.predictButton.toolTip = join_reasons(reasons) or done
+        for place, state in enumerate((NEW, PREDICTED, REJECTED)):
+            ui.predictState.setItemText(place, f"{texts.state_text(state)} ({self._counts[state]})")
+        ui.predictReport.visible = self._job is not None and self._job.error is not None
+        ui.predictTable.visible = bool(self._rows)
+        ui.predictBar.visible = running
+        ui.predictMessage.visible = self._job is not None
+
+    def attach(self) -> None:
+        """Follow the last prediction again, after a restart of Slicer say, until its end was shown."""
+        folder = self._panel.settings.path(_LAST_RUN)
+        job = self._panel.jobs.attach(folder) if self._job is None and folder is not None else None
+        if job is not None:
+            self._follow(job)
+
+    def cleanup(self) -> None:
+        """The module ends; the prediction goes on."""
+        self._later.stop()
+        self._panel.models_changed.disconnect(self.show_models)
+        self._panel.environment.changed.disconnect(self._section.refresh)
+
+    def _reasons(self) -> list[str]:
+        reasons = self._section.reasons(of_work=False)
+        if self._panel.curation.dataset is not None and not self._entries:
+            reasons.append(_("No model of this task is installed: import one in Models."))
+        status = self._panel.environment.status()
+        if not status.ready:
+            reasons.append(sentences(status.text, status.hint_elsewhere))
+        state = str(self._ui.predictState.currentData)
+        if self._panel.curation.dataset is not None and not self._counts[state]:
+            reasons.append(_("No case is {state}.").format(state=texts.state_text(state)))
+        return reasons
+
+    def _running(self) -> bool:
+        return self._job is not None and not self._job.state.over
+
+    def _on_button(self) -> None:
+        if self._job is not None and self._running():
+            self._job.cancel()
+            return
+        try:
+            folder = self._panel.new_run("predict")
+        except MedSegEffNetError as error:
+            self._section.work.say_error(error)
+            return
+        dataset, entry = self._panel.curation.dataset, self._entries[self._ui.predictModel.currentIndex]
+        options = replace(self._panel.section("segment").advanced.options(), ensemble="")
+        words = ["dataset", "predict", str(dataset.folder), "--model", str(entry.folder), *options.words()]
+        words += ["--state", str(self._ui.predictState.currentData), "--author", self._panel.curation.author]
+        self._panel.settings.keep(_LAST_RUN, folder)
+        title = _("Predicting {title}").format(title=dataset.info.title)
+        self._follow(self._panel.jobs.submit(title, words, folder, detached=True))
+
+    def _follow(self, job: PanelJob) -> None:
+        if self._job is not None:
+            self._job.event.disconnect(self._on_event)
+            self._job.changed.disconnect(self._on_changed)
+        self._job, self._rows, self._cases = job, {}, {}
+        self._ui.predictTable.setRowCount(0)
+        job.event.connect(self._on_event)
+        job.changed.connect(self._on_changed)
+        self._on_changed(job)
+
+    def _on_changed(self, job: PanelJob) -> None:
+        if job.state.over:
+            self._panel.settings.keep(_LAST_RUN, "")  # its end has been shown
+            self._look_again()
+        self._show_message()
+        self.refresh()
+
+    def _on_event(self, job: PanelJob, event: dict[str, Any]) -> None:
+        if event["event"] == "started":
+            self._folder = str(event["request"]["dataset"])
+        if event["event"] != "case":
+            return
+        row = self._rows.setdefault(event["case"], len(self._rows))
+        self._cases[row] = event
+        self._ui.predictTable.setRowCount(len(self._rows))
+        for column, text in enumerate((event["case"], batch.state_text(event["state"]), batch.result_text(event))):
+            item = qt.QTableWidgetItem(text)
+            item.setToolTip(tip(text))
+            self._ui.predictTable.setItem(row, column, item)
+        self._ui.predictBar.maximum = event["total"]
+        self._ui.predictBar.value = event["index"] + (event["state"] in _OVER)
+        if event["state"] == "done" and not self._later.active:
+            self._later.start()
+
+    def _look_again(self) -> None:
+        dataset = self._panel.curation.dataset
+        if dataset is not None and dataset.folder == Path(self._folder):
+            self._panel.curation.refresh()
+
+    def _show_message(self) -> None:
+        """How far it is, and all that is known of the row that is chosen."""
+        if self._job is not None:
+            row = self._ui.predictTable.currentRow() if self._ui.predictTable.selectedItems() else -1
+            event = self._cases.get(row)
+            told = f"{event['case']}: {batch.result_text(event) or batch.state_text(event['state'])}" if event else ""
+            self._ui.predictMessage.text = "\n".join(filter(None, (self._summary(self._job), told)))
+
+    def _summary(self, job: PanelJob) -> str:
+        ends = Counter(event["state"] for event in self._cases.values())
+        total = next((event["total"] for event in self._cases.values()), 0)
+        text = _("{done} of {total} cases predicted, {failed} failed.")
+        text = text.format(done=ends["done"] + ends["skipped"], total=total, failed=ends["failed"]) if total else ""
+        if job.error is not None:
+            return f"{text} {sentences(job.error.found, job.error.hint)}"
+        return text if job.state.over else f"{text} {job.stage}{time_left(job.seconds_left)}"
+
+    def _on_row(self, row: int, column: int) -> None:
+        dataset = self._panel.curation.dataset
+        if dataset is not None and dataset.folder == Path(self._folder) and self._cases[row]["state"] in _OVER[:2]:
+            self._section.correct(self._cases[row]["case"])
+
+    def _on_report(self) -> None:
+        if self._job is not None:
+            qt.QApplication.clipboard().setText(self._job.report())
