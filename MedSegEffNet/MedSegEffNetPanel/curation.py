@@ -22,6 +22,7 @@ class Curation:
     ----------
     dataset : the open data set, or None. cases : its table, as it was when it was last read.
     opened : emitted when another data set was opened, or none is. changed : when ``cases`` was read anew.
+    author_changed : when somebody else works here.
     guards : asked before another data set is opened; one that is not ready (unsaved edits) returns False.
     """
 
@@ -30,7 +31,7 @@ class Curation:
         self._reading: steps.Steps | None = None
         self.dataset: Dataset | None = None
         self.cases: list[CaseSummary] = []
-        self.opened, self.changed = Signal(), Signal()
+        self.opened, self.changed, self.author_changed = Signal(), Signal(), Signal()
         self.guards: list[Callable[[], bool]] = []
 
     @property
@@ -41,6 +42,7 @@ class Curation:
     @author.setter
     def author(self, name: str) -> None:
         keep_author(name)
+        self.author_changed.emit()
 
     @property
     def last_folder(self) -> Path | None:

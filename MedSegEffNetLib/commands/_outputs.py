@@ -98,10 +98,12 @@ def probability_files(folder: Path | None, bundle: Bundle) -> dict[str, Path]:
 
 def write_report(path: Path, title: str, images: Mapping[str, Image], result: Result, bundle: Bundle) -> None:
     """The HTML report of one segmentation."""
+    from MedSegEffNetLib.measures import map_all
     from MedSegEffNetLib.models.card import excerpt
     from MedSegEffNetLib.report import write_segmentation_report
     from MedSegEffNetLib.task import list_tasks
 
+    task = list_tasks().get(bundle.task_id)
     titles = {channel.name: channel.title for channel in bundle.channels}
     write_segmentation_report(
         path,
@@ -112,11 +114,12 @@ def write_report(path: Path, title: str, images: Mapping[str, Image], result: Re
         regions=bundle.regions,
         volumes_ml=result.volumes_ml,
         measurements={row.name: row.text for row in result.measurements},
+        maps=map_all(getattr(task, "measures", ()), result.label_map, bundle.labels),
         model=f"{bundle.name} {bundle.version}",
         card=excerpt(bundle.card),
         warnings=[text for text in result.warnings if text not in result.quality.reasons],
         doubts=result.quality.reasons,
-        shown_on=titles.get(getattr(list_tasks().get(bundle.task_id), "shown_on", ""), ""),
+        shown_on=titles.get(getattr(task, "shown_on", ""), ""),
         measured=result.measured,
     )
 

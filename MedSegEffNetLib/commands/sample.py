@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help=f"of the first heel; the others count up ({SKIN}; default: 0)"
     )
+    parser.add_argument(
+        "--size", type=int, default=384, metavar="N", help=f"pixels along a side ({SKIN}; default: 384)"
+    )
     parser.add_argument("--run", type=Path, metavar="FOLDER", dest="folder", help="make it a job with events")
 
 
@@ -41,16 +44,27 @@ def run(arguments: argparse.Namespace) -> None:
     folder = arguments.output.resolve()
     check_output(folder / "synthetic.nii.gz")
     first, count = arguments.seed, arguments.cases
-    if arguments.task == BRAIN and (first, count) != (0, 1):
+    size = arguments.size
+    if arguments.task == BRAIN and (first, count, size) != (0, 1, 384):
         raise InputError(
-            f"--cases and --seed for {BRAIN}", expected="neither: there is one brain patient", hint=f"name {SKIN}"
+            f"--cases, --seed or --size for {BRAIN}", expected="none: there is one brain patient", hint=f"name {SKIN}"
         )
-    if count < 1 or not 0 <= first <= _LARGEST_SEED - count:
-        raise InputError(f"--cases {count} --seed {first}", expected="at least one case, and a seed of 0 or more")
-    request = {"command": "sample", "task": arguments.task, "output": folder, "cases": count, "seed": first}
+    if count < 1 or not 0 <= first <= _LARGEST_SEED - count or not 64 <= size <= 4096:
+        raise InputError(
+            f"--cases {count} --seed {first} --size {size}",
+            expected="at least one case, a seed of 0 or more and 64 to 4096 pixels",
+        )
+    request = {
+        "command": "sample",
+        "task": arguments.task,
+        "output": folder,
+        "cases": count,
+        "seed": first,
+        "size": size,
+    }
     with Job.open(arguments.folder, request) as job:
         if arguments.task == SKIN:
-            _write_heels(folder, range(first, first + count), job)
+            _write_heels(folder, range(first, first + count), size, job)
         else:
             _write_patient(folder, job)
 
@@ -69,7 +83,7 @@ def _write_patient(folder: Path, job: Job) -> None:
         print(path)
 
 
-def _write_heels(folder: Path, seeds: range, job: Job) -> None:
+def _write_heels(folder: Path, seeds: range, size: int, job: Job) -> None:
     """Images and label maps in the layout of :mod:`MedSegEffNetLib.dataset.readers.image_pairs`."""
     from MedSegEffNetLib.image import write, write_label_map
     from MedSegEffNetLib.synthetic.heel_skin import make_heel
@@ -79,7 +93,7 @@ def _write_heels(folder: Path, seeds: range, job: Job) -> None:
     for number, seed in enumerate(seeds):
         job.progress("Writing", number, len(seeds))
         job.check_stop()
-        heel, name = make_heel(seed), f"heel-{seed:05d}.nii.gz"
+        heel, name = make_heel(seed, size), f"heel-{seed:05d}.nii.gz"
         write(folder / "images" / name, heel.image)
         write_label_map(folder / "labels" / name, heel.label_map, labels)
     job.finish(folder=folder, cases=len(seeds))

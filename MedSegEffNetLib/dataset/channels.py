@@ -70,7 +70,8 @@ def load_case_images(folder: Path, task: Task) -> dict[str, Image]:
 
     A folder of slices (PNG, WebP, TIFF or NPY, one picture a slice) is a volume whose components are the task's
     channels in their order, whatever volumes without a channel's name (results, say) lie beside them; other folders
-    have a volume a channel, see :func:`match_channels`.
+    have a volume a channel, see :func:`match_channels`. The only image is that of a task's only channel, whatever its
+    name.
     """
     files = image_files(folder)
     cases = [] if files else case_folders(folder)
@@ -84,7 +85,8 @@ def load_case_images(folder: Path, task: Task) -> dict[str, Image]:
     volumes = [path for path in images if suffix_of(path, READERS) not in _SLICES]
     if len(volumes) < len(images) and not any(channel_of(path.name, "", task.channels) for path in volumes):
         return split_components(read(folder), task.channels, str(folder))
-    found = match_channels(files, task.channels)
+    alone = len(images) == 1 == len(task.channels)
+    found = {task.channels[0].name: images[0]} if alone else match_channels(files, task.channels)
     loaded = read_several(found)
     if of_two_patients((path.name for path in found.values()), task.channels):
         listed = ", ".join(path.name for path in found.values())

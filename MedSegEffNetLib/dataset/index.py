@@ -84,16 +84,18 @@ def list_cases(cases: Path, index: Path, content_of: Any) -> list[CaseSummary]:
     """
     known = _remembered(index)
     rows: list[CaseSummary] = []
-    remembered: dict[str, list[Any]] = {}
+    remembered: dict[str, str] = {}
     changed = False
     for case_id, path in sorted(_case_files(cases)):
         mark = _mark(path)
-        row = known.get(case_id)
+        line = known.get(case_id, "")
+        row = _parsed(line)
         if row is None or row[0] != mark:
             row = [mark, list(astuple(_row(case_id, Path(path), content_of)))]
+            line = json.dumps(row, separators=(",", ":"))
             changed = True
         if mark is not None and time.time() - mark[0] / 1e9 > _SETTLED and not row[1][-1]:
-            remembered[case_id] = row
+            remembered[case_id] = line
         rows.append(_summary(row[1]))
     if changed or len(remembered) != len(known):
         _remember(index, remembered)
@@ -136,23 +138,29 @@ def _summary(values: list[Any]) -> CaseSummary:
     return CaseSummary(*values)
 
 
-def _remembered(index: Path) -> dict[str, list[Any]]:
-    """The rows of the index by case. It is read a line, which is a case, at a time: a window's thread lives meanwhile."""
+def _remembered(index: Path) -> dict[str, str]:
+    """The rows of the index, as JSON, by case.
+
+    Each is a line of the file and is parsed when it is its turn: where a window lists in a thread, it never waits for long.
+    """
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         head, *lines, tail = index.read_text(encoding="utf-8").split("\n")
         content = json.loads(head + tail)
         if content["version"] == _VERSION and content["columns"] == [part.name for part in fields(CaseSummary)]:
-            rows: dict[str, list[Any]] = {}
-            for line in lines:
-                rows |= json.loads(f"{{{line.removesuffix(',')}}}")
-            return rows
+            parts = (line.removesuffix(",").partition(": ") for line in lines)
+            return {json.loads(name): row for name, _, row in parts if row}
     return {}
 
 
-def _remember(index: Path, rows: Mapping[str, list[Any]]) -> None:
+def _parsed(line: str) -> Any:
+    with suppress(ValueError):
+        return json.loads(line)
+    return None
+
+
+def _remember(index: Path, rows: Mapping[str, str]) -> None:
     columns = json.dumps([part.name for part in fields(CaseSummary)])
-    lines = [f"{json.dumps(case_id)}: {json.dumps(row, separators=(',', ':'))}" for case_id, row in rows.items()]
     head = f'{{"version": {_VERSION}, "columns": {columns}, "cases": {{'
-    text = "\n".join([head, ",\n".join(lines), "}}"])
+    lines = ",\n".join(f"{json.dumps(case_id)}: {row}" for case_id, row in rows.items())
     with suppress(MedSegEffNetError):  # a data set that may only be read: the next time is as slow as this one
-        atomic.write_text(index, text)
+        atomic.write_text(index, f"{head}\n{lines}\n}}}}")

@@ -126,7 +126,7 @@ def recover(path: Path) -> Recovered | None:
 
 def _edit_record(box: Box, voxels: np.ndarray) -> bytes:
     header = {"box": [[part.start, part.stop] for part in box], "type": voxels.dtype.str}
-    return _record(header, zlib.compress(np.ascontiguousarray(voxels).tobytes(), 1))
+    return _record(header, zlib.compress(np.ascontiguousarray(voxels).data, 1))
 
 
 def _record(header: dict[str, Any], payload: bytes) -> bytes:

@@ -116,7 +116,7 @@ def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job:
     job.progress("Finishing", 0, 1)
     label_map = grid.with_array(result.label_map())
     volumes_ml = postprocessing.volumes_ml(label_map.array, bundle.labels, grid.spacing)
-    judged = quality.assess(bundle, checked, meter.measures(), volumes_ml)
+    judged = quality.assess(bundle, checked, label_map, meter.measures(), volumes_ml)
     measurements = _measurements(bundle, label_map)
     clock.lap("finishing")
     job.progress("Finishing", 1, 1)

@@ -13,6 +13,7 @@ import numpy as np
 
 from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.inference.doubts import find_doubts
+from MedSegEffNetLib.measures import doubt_all
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.task import Region, SegmentationTask, VolumeRange, list_tasks
 
@@ -51,12 +52,15 @@ class Quality:
         return {"flag": self.flag, "reasons": list(self.reasons), "measures": rounded}
 
 
-def assess(bundle: Bundle, images: Mapping[str, Image], measures: Measures, volumes_ml: Mapping[str, float]) -> Quality:
+def assess(
+    bundle: Bundle, images: Mapping[str, Image], label_map: Image, measures: Measures, volumes_ml: Mapping[str, float]
+) -> Quality:
     """The quality of a result of ``bundle``, judged by what its task declares.
 
     Parameters
     ----------
     images : ready for the network, by channel; of the result's grid.
+    label_map : the result.
     volumes_ml : of each label by name.
     """
     task = list_tasks().get(bundle.task_id)
@@ -67,7 +71,8 @@ def assess(bundle: Bundle, images: Mapping[str, Image], measures: Measures, volu
     if grid.spacing_known and min(grid.shape) > 1:  # a slice has no volume to speak of
         of_value = {label.value: volumes_ml[label.name] for label in bundle.labels}
         volumes = {region.name: sum(of_value[value] for value in region.labels) for region in bundle.regions}
-    return judge(measures, bundle.regions, volumes, task.plausible_ml, find_doubts(task, images))
+    doubts = find_doubts(task, images) + doubt_all(task.measures, label_map, task.labels)
+    return judge(measures, bundle.regions, volumes, task.plausible_ml, doubts)
 
 
 class Meter:

@@ -9,6 +9,8 @@ import numpy as np
 
 from MedSegEffNetLib.labelops.selection import Box, Selection, bounding_box
 
+_BLOCK = 1 << 18  # voxels
+
 
 @dataclass(frozen=True)
 class Change:
@@ -61,7 +63,10 @@ def replace(labels: np.ndarray, selection: Selection, value: int, locked: Collec
 
 def counts(labels: np.ndarray) -> dict[int, int]:
     """Voxels of each label of an array of unsigned integers, background left out."""
-    found = np.bincount(labels.ravel(order="K"))
+    flat = labels.ravel(order="K")
+    found = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.int64)
+    for start in range(0, flat.size, _BLOCK):  # in one go it would hold up all other threads, and need much memory
+        found += np.bincount(flat[start : start + _BLOCK], minlength=len(found))
     return {int(value): int(found[value]) for value in np.flatnonzero(found) if value}
 
 

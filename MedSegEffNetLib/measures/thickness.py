@@ -82,9 +82,13 @@ def doubts(label_map: Image, labels: Sequence[Label], *, layers: Sequence[str]) 
             if share > _MOST_WRONG and not beyond_last and all(there[outer : inner - 1]):
                 found.append(
                     f"The {names[inner]} touches the {names[outer]} along {share:.0%} of its border, where "
-                    f"{' and '.join(between)} should lie between them: check the order of the layers."
+                    f"{_enumeration(between)} should lie between them: check the order of the layers."
                 )
     return found
+
+
+def _enumeration(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 @dataclass(frozen=True)

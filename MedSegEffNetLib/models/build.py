@@ -90,6 +90,7 @@ class Publication:
     measured : times and memory, named so that the card can print them; ``seconds_per_megapixel`` feeds the estimate.
     data_description, data_licence : of the training data, for the card and LICENSE.
     limits, note : sentences for the card.
+    caution : a sentence that everybody must have read who uses the model: the card's first line.
     """
 
     version: str
@@ -99,6 +100,7 @@ class Publication:
     data_licence: str
     limits: tuple[str, ...] = ()
     note: str = ""
+    caution: str = ""
 
 
 def publish(model: Path, publication: Publication, folder: Path) -> Path:
@@ -118,6 +120,7 @@ def publish(model: Path, publication: Publication, folder: Path) -> Path:
             "metrics": without_nan(publication.summaries),
             "limits": list(publication.limits),
             "note": publication.note,
+            "caution": publication.caution,
         }
         info["provenance"]["data"] |= {
             "description": publication.data_description,

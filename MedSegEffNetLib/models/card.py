@@ -13,7 +13,9 @@ DISCLAIMER = (
 def write_card(info: Mapping[str, Any], version: str, summary: Mapping[str, Any]) -> str:
     """Markdown text from the model's keys and the summaries of its evaluations by split (may be empty)."""
     provenance = info["provenance"]
+    caution = provenance.get("caution")
     sections = [
+        *([f"**{caution}**"] if caution else []),
         f"# {info['name']} {version}",
         DISCLAIMER,
         "## What it does\n\n"
@@ -58,8 +60,7 @@ def _training(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
         f"- Data: {data.get('description') or data.get('folder', 'unknown')}; cases by patient: {counts or 'unknown'}",
         f"- Network: `{network['name']}` {network['arguments']}",
         f"- Encoder started from: {provenance.get('encoder_start', 'random')}",
-        f"- Epochs: {provenance.get('epochs_trained', 0)}"
-        + _chosen_epoch(provenance),
+        f"- Epochs: {provenance.get('epochs_trained', 0)}" + _chosen_epoch(provenance),
         *(f"- {stage['what'][0].upper()}{stage['what'][1:]}" for stage in provenance.get("stages", [])),
     ]
     if data.get("licence"):

@@ -167,10 +167,10 @@ def clearest_channel(scene: Scene, name: str) -> str:
     """
     view = scene.main_view()
     index = largest_slice(scene.label_maps[name], view)
-    inside = _plane(scene, scene.label_maps[name], view, index) > 0
+    inside = plane_of(scene, scene.label_maps[name], view, index) > 0
 
     def contrast(channel: str) -> float:
-        plane = np.nan_to_num(_plane(scene, scene.channels[channel], view, index).astype(np.float32))
+        plane = np.nan_to_num(plane_of(scene, scene.channels[channel], view, index).astype(np.float32))
         tissue = (plane > scene.windows[channel][0]) & ~inside
         if not inside.any() or not tissue.any():
             return 0.0
@@ -190,7 +190,7 @@ def draw(
     size: int = 480,
 ) -> Pillow.Image:
     """One slice (RGB, longest side ``size`` pixels), with the contours of the label map named by ``contours``."""
-    plane = np.nan_to_num(_plane(scene, scene.channels[channel], view, index).astype(np.float32))
+    plane = np.nan_to_num(plane_of(scene, scene.channels[channel], view, index).astype(np.float32))
     low, high = scene.windows[channel]
     gray = np.clip((plane - low) / (high - low) * 255, 0, 255).astype(np.uint8)
     height, width = gray.shape[0] * scene.height_scale(view), gray.shape[1]
@@ -199,7 +199,7 @@ def draw(
     picture = np.asarray(Pillow.fromarray(gray).resize(target, Pillow.Resampling.BICUBIC).convert("RGB")).copy()
     if contours:
         _draw_contours(
-            picture, _plane(scene, scene.label_maps[contours], view, index), labels, max(1, round(size / 200))
+            picture, plane_of(scene, scene.label_maps[contours], view, index), labels, max(1, round(size / 200))
         )
     drawn = Pillow.fromarray(picture)
     if scene.spacing_known:
@@ -215,7 +215,7 @@ def png(picture: Pillow.Image) -> bytes:
     return stream.getvalue()
 
 
-def _plane(scene: Scene, array: np.ndarray, view: View, index: int) -> np.ndarray:
+def plane_of(scene: Scene, array: np.ndarray, view: View, index: int) -> np.ndarray:
     """The slice (rows, columns) of an array on display axes, cut to the scene's box, as it is seen."""
     box: list[slice | int] = [*scene.box]
     box[_NORMAL[view]] = index

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.measures import Map
+from MedSegEffNetLib.reporting import maps as map_pictures
 from MedSegEffNetLib.reporting import page, pictures
 from MedSegEffNetLib.reporting.pictures import Scene, View
 from MedSegEffNetLib.task import Label, Region
@@ -25,7 +27,7 @@ _UNKNOWN = (
     "The files store no voxel size and no directions: which side is left is not known, and views across the slices "
     "are not to scale."
 )
-_PICTURE_NAMES = r"((axial|coronal|sagittal|channel)-.+|slice-\d+)\.png"
+_PICTURE_NAMES = r"((axial|coronal|sagittal|channel|map|borders)-.+|slice-\d+)\.png"
 Pictures = list[tuple[str, bytes, str, str]]  # file name, PNG, alternative text, caption
 
 
@@ -43,6 +45,7 @@ def write_segmentation_report(
     warnings: Sequence[str] = (),
     doubts: Sequence[str] | None = None,
     measurements: Mapping[str, str] | None = None,
+    maps: Sequence[Map] = (),
     shown_on: str = "",
     measured: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -61,6 +64,7 @@ def write_segmentation_report(
     warnings : sentences shown at the top.
     doubts : reasons why the result is doubtful; None: nobody looked for any.
     measurements : what was measured beyond volumes: names and values with their units, as texts.
+    maps : values at each voxel of ``label_map``, each shown over the image beside the labels' borders.
     shown_on : the channel that comes first and whose further slices are shown; empty, or not among the channels: the one
         in which the labeled part stands out most.
     measured, provenance : names and values, e.g. ``{"seconds": 3.1}``, ``{"created": "2026-01-31"}``.
@@ -70,27 +74,31 @@ def write_segmentation_report(
     scene = pictures.make_scene(channels, {"labels": label_map})
     main = shown_on if shown_on in channels else pictures.clearest_channel(scene, "labels")
     present = [label for label in labels if np.any(label_map.array == label.value)]
-    views = [
-        item for name in [main, *(name for name in channels if name != main)] for item in _views(scene, name, present)
-    ]
+    main_first = sorted(channels, key=lambda name: name != main)
+    views = [item for name in main_first for item in _views(scene, name, present)]
     others, strip = _channels(scene), _strip(scene, main, present)
-    names = page.legend({label.name: label.color for label in present}) if present else ""
-    unknown = "" if scene.spacing_known else page.paragraph(_UNKNOWN, "note")
+    mapped = [item for one in maps for item in _mapped(scene, main, label_map, one)]
     made = {**({"model": model} if model else {}), **(provenance or {}), **(measured or {})}
     parts = [
-        page.section("Segmentation", names, _figures(views, "20rem"), unknown),
+        page.section("Segmentation", _legend(present), _figures(views, "20rem"), _unknown(scene)),
         page.section("Volumes", _volumes(label_map, labels, regions, volumes_ml)),
-        page.section("Measurements", page.facts(measurements or {})),
+        page.section("Measurements", page.facts(measurements or {}), _figures(mapped, "20rem")),
         page.section("Slices through the segmented part" if present else "Slices", _figures(strip, "15rem")),
         page.section("Images without contours", _figures(others, "20rem")),
         page.section("Model", page.markdown(card)),
         page.section("How this was made", page.facts(made)),
     ]
     told = list(warnings) if present else ["Nothing was segmented: no voxel has a label.", *warnings]
-    subtitle = f"{', '.join(channels)} · {' × '.join(map(str, label_map.shape))} voxels" + _spacing(label_map)
-    path = Path(path)
-    _write_pictures(path.with_name(f"{path.stem}_pictures"), [*views, *strip, *others])
-    atomic.write_text(path, page.document(title, subtitle, parts, told, _verdict(doubts)))
+    _write_pictures(Path(path).with_name(f"{Path(path).stem}_pictures"), [*views, *mapped, *strip, *others])
+    atomic.write_text(Path(path), page.document(title, _subtitle(channels, label_map), parts, told, _verdict(doubts)))
+
+
+def _legend(labels: Sequence[Label]) -> str:
+    return page.legend({label.name: label.color for label in labels}) if labels else ""
+
+
+def _unknown(scene: Scene) -> str:
+    return "" if scene.spacing_known else page.paragraph(_UNKNOWN, "note")
 
 
 def _verdict(doubts: Sequence[str] | None) -> str:
@@ -115,6 +123,21 @@ def _views(scene: Scene, channel: str, labels: Sequence[Label]) -> Pictures:
         alt = f"{channel}, {title.lower()}, {where}, with contours of {_names(labels)}"
         found.append((f"{view}-{_file_name(channel)}.png", data, alt, f"{title} · {channel} · {where}"))
     return found
+
+
+def _mapped(scene: Scene, channel: str, label_map: Image, one: Map) -> Pictures:
+    """The borders of the labels, and the map, in the slice in which it has most values; nothing if it has none."""
+    if not np.isfinite(one.values).any():
+        return []
+    view, index, values = map_pictures.slice_of(scene, label_map, one)
+    where, name = scene.slice_name(view, index), _file_name(one.name)
+    borders = pictures.png(map_pictures.draw_borders(scene, channel, view, index))
+    drawn = pictures.png(map_pictures.draw_map(scene, channel, view, index, values, one.unit))
+    on = f"{channel} · {where}"
+    return [
+        (f"borders-{name}.png", borders, f"{on}, with the borders", f"Borders (Canny edges of the label map) · {on}"),
+        (f"map-{name}.png", drawn, f"{on}, with the {one.name}", f"{one.name.capitalize()} in {one.unit} · {on}"),
+    ]
 
 
 def _channels(scene: Scene) -> Pictures:
@@ -200,9 +223,10 @@ def _names(labels: Sequence[Label]) -> str:
     return ", ".join(label.name for label in labels) or "nothing"
 
 
-def _spacing(image: Image) -> str:
+def _subtitle(channels: Iterable[str], image: Image) -> str:
     steps = " × ".join(f"{step:.3g}" for step in image.spacing)
-    return f" of {steps} mm" if image.spacing_known else ", size unknown"
+    size = f" of {steps} mm" if image.spacing_known else ", size unknown"
+    return f"{', '.join(channels)} · {' × '.join(map(str, image.shape))} voxels{size}"
 
 
 def _file_name(text: str) -> str:

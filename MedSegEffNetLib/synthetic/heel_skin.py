@@ -29,48 +29,50 @@ import numpy as np
 from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.synthetic import scanner
 
-SIZE = 384  # pixels along either side
+SIZE = 384  # pixels along either side, as in the task skin-layers
 SLICE_MM = 1.0
 CORNEUM, EPIDERMIS, DERMIS, FAT = 1, 2, 3, 4  # labels of the task skin-layers
 
 # Least and most of what is drawn for a heel.
 _PIXEL_MM = (0.055, 0.085)
 _RADIUS_MM = (20.0, 70.0)  # of the surface's curve
-_TOP_MM = (1.0, 6.0)  # from the image's upper edge to the skin
+_TOP = (0.03, 0.24)  # of the image's height: where the skin begins
 _TILT_DEGREES = (-14.0, 14.0)
 _CORNEUM_MM = (0.45, 1.5)
 _EPIDERMIS_MM = (0.25, 0.7)
 _DERMIS_MM = (0.9, 2.4)
 _ECHO_MS = (12.0, 45.0)
 _T2_MS = {CORNEUM: (16.0, 45.0), EPIDERMIS: (34.0, 60.0), DERMIS: (13.0, 26.0), FAT: (45.0, 80.0)}
+_LEAST_CONTRAST = 0.12  # logarithm of the ratio of two layers' signals
 _ON_ITS_SIDE = 0.2  # share of images
 _WATER = {CORNEUM: (0.45, 0.8), EPIDERMIS: (0.75, 1.0), DERMIS: (0.65, 0.9), FAT: (0.7, 1.0)}  # proton density
 
 
 @dataclass(frozen=True)
 class HeelSkin:
-    """``image`` (float32, ``(384, 384, 1)``) and its ``label_map`` (uint8: 0 air, 1 … 4 from the surface inward)."""
+    """``image`` (float32, ``(X, Y, 1)``) and its ``label_map`` (uint8: 0 air, 1 … 4 from the surface inward)."""
 
     image: Image
     label_map: Image
 
 
-def make_heel(seed: int) -> HeelSkin:
-    """The heel of ``seed``: a sagittal slice of 1 mm, its pixels 0.055 to 0.085 mm wide."""
+def make_heel(seed: int, size: int = SIZE) -> HeelSkin:
+    """The heel of ``seed``: a sagittal slice of 1 mm and ``size`` × ``size`` pixels, each 0.055 to 0.085 mm wide."""
     draw = np.random.default_rng(seed)
-    pixel_mm = draw.uniform(*_PIXEL_MM)
-    along, depth = _surface(pixel_mm, draw)
+    x, y = _positions(size, draw.uniform(*_PIXEL_MM))
+    along, depth = _surface(x, y, draw)
     borders = _borders(along, draw)
-    labels = np.zeros((SIZE, SIZE), dtype=np.uint8)
+    labels = np.zeros((size, size), dtype=np.uint8)
     for label, border in zip((CORNEUM, EPIDERMIS, DERMIS, FAT), borders, strict=True):
         labels[depth >= border] = label
     _cut_fissures(labels, along, depth, borders, draw)
     signal = _signal(labels, along, depth, borders, draw)
     _add_outside(signal, labels, depth, draw)
     fat = np.where(labels == FAT, signal, 0)
-    coil = scanner.loop_sensitivity(depth, _positions(pixel_mm)[0], draw)
+    coil = scanner.loop_sensitivity(depth, x, draw)
     picture = scanner.acquire(signal - fat, fat, coil, draw)
     # x to the front and y upward from the sole, or, for a file on its side, the other way round.
+    pixel_mm = y[0, 1]
     affine = np.array([[0, 0, SLICE_MM, 0], [pixel_mm, 0, 0, 0], [0, pixel_mm, 0, 0], [0, 0, 0, 1.0]])
     if draw.random() < _ON_ITS_SIDE:
         affine = affine[:, [1, 0, 2, 3]]
@@ -78,16 +80,15 @@ def make_heel(seed: int) -> HeelSkin:
     return HeelSkin(Image(picture[:, :, None], affine), Image(labels[:, :, None], affine))
 
 
-def _positions(pixel_mm: float) -> tuple[np.ndarray, np.ndarray]:
+def _positions(size: int, pixel_mm: float) -> tuple[np.ndarray, np.ndarray]:
     """x (0 in the middle) and y (0 at the upper edge) of the pixels ``[x, y]`` in mm."""
-    pixels = np.arange(SIZE) * pixel_mm
+    pixels = np.arange(size) * pixel_mm
     return (pixels - pixels.mean())[:, None], pixels[None, :]
 
 
-def _surface(pixel_mm: float, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _surface(x: np.ndarray, y: np.ndarray, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Position along the skin and depth below its surface of every pixel, in mm; depth is negative in air."""
-    x, y = _positions(pixel_mm)
-    radius, top = draw.uniform(*_RADIUS_MM), draw.uniform(*_TOP_MM)
+    radius, top = draw.uniform(*_RADIUS_MM), draw.uniform(*_TOP) * y.max()
     tilt = np.radians(draw.uniform(*_TILT_DEGREES))
     center_x, center_y = radius * np.sin(tilt) + draw.uniform(-2, 2), top + radius * np.cos(tilt)
     along = radius * np.arctan2(x - center_x, center_y - y)
@@ -145,12 +146,8 @@ def _cut_fissures(
 def _signal(
     labels: np.ndarray, along: np.ndarray, depth: np.ndarray, borders: list[np.ndarray], draw: np.random.Generator
 ) -> np.ndarray:
-    """Spin-echo signal of the tissues before coil and noise: density · exp(−echo time / T2), with their texture."""
-    echo = draw.uniform(*_ECHO_MS)
-    brightness = np.zeros(5, dtype=np.float32)
-    for label, limits in _T2_MS.items():
-        brightness[label] = draw.uniform(*_WATER[label]) * np.exp(-echo / draw.uniform(*limits))
-    signal = brightness[labels]
+    """Signal of the tissues before coil and noise, with their texture."""
+    signal = _brightness(draw)[labels]
     # The stratum corneum holds more water the deeper it lies (Mesrar et al. wet it from outside, too).
     share = np.clip(depth / np.maximum(borders[1], 0.1), 0, 1)
     corneum = labels == CORNEUM
@@ -168,12 +165,29 @@ def _signal(
     return np.maximum(signal, 0).astype(np.float32)
 
 
+def _brightness(draw: np.random.Generator) -> np.ndarray:
+    """Spin-echo signal of air and the four layers: density · exp(−echo time / T2).
+
+    It is drawn until neighbors differ and the dermis is darker than what lies on and below it.
+    """
+    while True:
+        echo = draw.uniform(*_ECHO_MS)
+        signal = np.zeros(5, dtype=np.float32)
+        for label, limits in _T2_MS.items():
+            signal[label] = draw.uniform(*_WATER[label]) * np.exp(-echo / draw.uniform(*limits))
+        shades_differ = abs(np.log(signal[EPIDERMIS] / signal[CORNEUM])) > _LEAST_CONTRAST
+        if shades_differ and np.log(min(signal[EPIDERMIS], signal[FAT]) / signal[DERMIS]) > 2 * _LEAST_CONTRAST:
+            return signal
+
+
 def _add_septa(signal: np.ndarray, labels: np.ndarray, draw: np.random.Generator) -> None:
     """Dark walls of fibers between the lobules of fat: the borders of a bent Voronoi diagram."""
-    x, y = np.mgrid[:SIZE, :SIZE].astype(np.float32)
+    size = len(labels)
+    x, y = np.mgrid[:size, :size].astype(np.float32)
     x, y = (axis + draw.uniform(2, 6) * scanner.smooth_noise(labels.shape, 20.0, draw) for axis in (x, y))
     nearest, second = np.full((2, *labels.shape), np.inf, dtype=np.float32)
-    for center in draw.uniform(-20, SIZE + 20, (draw.integers(40, 160), 2)).astype(np.float32):
+    count = int(np.ceil((size / SIZE) ** 2 * draw.integers(40, 160)))
+    for center in draw.uniform(-20, size + 20, (count, 2)).astype(np.float32):
         distance = np.hypot(x - center[0], y - center[1])
         second = np.minimum(second, np.maximum(nearest, distance))
         nearest = np.minimum(nearest, distance)
@@ -191,7 +205,7 @@ def _add_tracts(
     draw: np.random.Generator,
 ) -> None:
     """Sweat ducts: winding through the stratum corneum, straight through the dermis; brighter or darker than around."""
-    for place in draw.uniform(along.min(), along.max(), draw.integers(3, 14)):
+    for place in draw.uniform(along.min(), along.max(), round(np.ptp(along) * draw.uniform(0.1, 0.5))):
         lean, turn = draw.uniform(-0.3, 0.3), draw.uniform(0.03, 0.08)
         winding = np.where(depth < borders[1], turn * np.sin(2 * np.pi * depth / draw.uniform(0.2, 0.35)), 0)
         near = np.exp(-0.5 * ((along - place - lean * depth - winding) / draw.uniform(0.03, 0.06)) ** 2)
@@ -203,7 +217,7 @@ def _add_hairs(
     signal: np.ndarray, labels: np.ndarray, along: np.ndarray, depth: np.ndarray, draw: np.random.Generator
 ) -> None:
     """Hairs: dark, straight and slanted, from above the surface down to a bulb in the deep dermis."""
-    for place in draw.uniform(along.min(), along.max(), draw.integers(1, 5)):
+    for place in draw.uniform(along.min(), along.max(), round(np.ptp(along) * draw.uniform(0.05, 0.2))):
         lean, root = draw.uniform(-1.0, 1.0), draw.uniform(1.5, 3.0)
         aside = along - place - lean * depth
         shaft = np.exp(-0.5 * (aside / draw.uniform(0.03, 0.06)) ** 2) * (depth < root)
@@ -225,9 +239,10 @@ def _add_outside(signal: np.ndarray, labels: np.ndarray, depth: np.ndarray, draw
 
 def _add_vessels(signal: np.ndarray, labels: np.ndarray, draw: np.random.Generator) -> None:
     """Vessels across the slice, in dermis and fat: dark with fast flow, bright with slow one."""
-    x, y = np.arange(SIZE)[:, None], np.arange(SIZE)[None, :]
+    x, y = np.arange(len(labels))[:, None], np.arange(len(labels))[None, :]
     inner = np.argwhere(labels >= DERMIS)
-    for center in inner[draw.integers(0, len(inner), draw.integers(6, 18))]:
+    count = round(len(inner) * draw.uniform(5e-5, 1.5e-4))
+    for center in inner[draw.integers(0, len(inner), count)]:
         angle, radius, stretch = draw.uniform(0, np.pi), draw.uniform(0.8, 3.0), draw.uniform(1, 4)
         u = (x - center[0]) * np.cos(angle) + (y - center[1]) * np.sin(angle)
         v = (y - center[1]) * np.cos(angle) - (x - center[0]) * np.sin(angle)

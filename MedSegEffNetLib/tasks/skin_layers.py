@@ -5,6 +5,7 @@ from MedSegEffNetLib.task import (
     Citation,
     Code,
     Label,
+    Measure,
     Network,
     PublishedFigure,
     Region,
@@ -89,6 +90,7 @@ TASK = SegmentationTask(
         },
     },
     metrics=("accuracy", "dice", "iou", "sensitivity", "specificity", "precision", "f1", "hd95"),
+    measures=(Measure("thickness", {"layers": ["stratum corneum", "epidermis", "dermis", "subcutaneous tissue"]}),),
     citations=(Citation("Master thesis, University of Bejaia, 2020."),),
     published=tuple(
         PublishedFigure(

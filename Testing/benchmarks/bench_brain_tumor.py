@@ -71,18 +71,14 @@ def make_case(folder: Path) -> Path:
 def whole_process(model: Path, case: Path, folder: Path, runs: int, threads: int) -> None:
     """Seconds and peak memory of the command, and what the steps outside the networks take."""
     words = [model, "--case", case, "--output", folder / "tumor.nii.gz", "--threads", threads]
-    seconds, peaks, shares = [], [], []
-    for number in range(runs + 1):
-        run = folder / f"run{number}"
-        taken, peak = measuring.segment([*words, "--run", run])
-        if number:
-            lines = (run / "events.jsonl").read_text(encoding="utf-8").splitlines()
-            network = json.loads(lines[-1])["measured"]["network"]
-            seconds.append(taken)
-            peaks.append(peak)
-            shares.append((taken - network) / network)
+    measuring.segment(words)  # files come from memory from now on
+    seconds, peaks = zip(*(measuring.segment(words) for _ in range(runs)), strict=True)
     print(f"whole process: {measuring.spread(seconds)} s, peak {max(peaks)} MB")
-    print(f"all steps outside of the networks / the networks: {measuring.spread(shares)}")
+    measuring.segment([*words, "--run", folder / "run"])  # only to be told the network's share
+    events = (folder / "run" / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    measured = json.loads(events[-1])["measured"]
+    outside = [(taken - measured["network"]) / measured["network"] for taken in seconds]
+    print(f"the networks: {measured['network']} s; all other steps / the networks: {measuring.spread(outside)}")
 
 
 def peers() -> dict[str, tuple[Any, tuple[int, ...]]]:

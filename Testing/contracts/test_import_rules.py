@@ -39,7 +39,7 @@ ALLOWED = {
     "measures": GROUND,
     "dataset": GROUND | {"labelops", "metrics", "postprocessing", "processes"},
     "synthetic": GROUND,
-    "reporting": GROUND | {"metrics", "terminal"},
+    "reporting": GROUND | {"measures", "metrics", "terminal"},
     "report": GROUND | {"reporting"},
     "comparison": GROUND | {"metrics"},
     **dict.fromkeys(NUMERIC - {"networks"}, GROUND | NUMERIC),

@@ -125,3 +125,15 @@ def selected(section):
 
     session = section.desk.session
     return steps.finish(read_selection(session.segmentation, SELECTION, session.reference)).voxels
+
+
+def real_dataset(folder, shared_data, number=2):
+    """Patients of BraTS 2013 (240 x 240 x 155) with their labels, accepted."""
+    from MedSegEffNetLib.dataset.importing import import_cases
+    from MedSegEffNetLib.dataset.readers import brats2013
+    from MedSegEffNetLib.dataset.store import Dataset
+
+    made = Dataset.create(folder, "brain-tumor")
+    cases = brats2013.read(shared_data / "brats2013", made.task)[:number]
+    import_cases(made, cases, "Ada", lambda *told: None)
+    return made

@@ -89,7 +89,8 @@ def test_labels_of_one_name_are_measured_and_the_others_are_shown(section, pair,
     found = evaluate(*pair)
     rows = {row[0]: row for row in texts(section.ui.pairTable)}
     assert list(rows) == ["tumor", "cyst", "vessel", "all labels"]
-    assert rows["tumor"] == ["tumor", "0.800", "2.0", "0.49", "0.12", "0.08", "+0.04 (+50%)"]
+    assert rows["tumor"] == ["tumor", "0.800", "2.0", "0.49", "0.12", "0.08", "+0.04"]
+    assert section.ui.pairTable.item(0, 6).toolTip() == "tumor: +0.04 mL (+50%)"
     assert rows["cyst"][1] == "–"
     assert "no label of this name" in section.ui.pairTable.item(1, 0).toolTip()
     assert "Only in mine: cyst." in section.ui.pairMessage.text
@@ -196,7 +197,8 @@ def test_differences_are_shown_gone_to_and_taken_away(section, pair, evaluate, s
     assert wait_until(lambda: not section.pair.differences.busy, 10)
     shown = [node for node in _nodes(scene) if node.GetName() == "Differences"]
     assert len(shown) == 1
-    assert shown[0].GetHideFromEditors() and not shown[0].GetSaveWithScene()
+    assert shown[0].GetHideFromEditors()
+    assert not shown[0].GetSaveWithScene()
     assert ui.comparedSelector.currentNode() is pair[0]
     assert "3 connected differences." in ui.pairDifferenceText.text
     ui.pairNextButton.click()
@@ -309,12 +311,21 @@ def choose(section, name):
 
 
 def outlines(scene):
-    return [node for node in _nodes(scene) if node.GetName() == "Outline"]
+    """The outlines that are seen."""
+    found = [node for node in _nodes(scene) if node.GetName() == "Outline"]
+    return [node for node in found if node.GetDisplayNode().GetVisibility()]
 
 
 def test_without_a_case_everything_says_what_to_do(section):
     ui = section.ui
-    for widget in (ui.otherBox, ui.outlineBox, ui.caseDifferenceBox, ui.caseNextButton, ui.takeButton, ui.proposeButton):
+    for widget in (
+        ui.otherBox,
+        ui.outlineBox,
+        ui.caseDifferenceBox,
+        ui.caseNextButton,
+        ui.takeButton,
+        ui.proposeButton,
+    ):
         assert not widget.enabled
         assert "Open a case in Correct" in widget.toolTip
     assert "Open a case in Correct" in ui.caseMessage.text
@@ -327,7 +338,8 @@ def test_the_model_s_last_version_is_proposed_and_outlined(case, section, scene)
     assert set(rows) == {"necrotic and non-enhancing core", "edema", "enhancing tumor", "WT", "TC"}
     assert len(outlines(scene)) == 1
     display = outlines(scene)[0].GetDisplayNode()
-    assert display.GetVisibility2DOutline() and not display.GetVisibility2DFill()
+    assert display.GetVisibility2DOutline()
+    assert not display.GetVisibility2DFill()
     section.ui.outlineBox.checked = False
     assert outlines(scene) == []
 
@@ -371,9 +383,10 @@ def test_what_is_locked_stays(case, section, draw, panel, wait_until):
     draw("edema", box(0))
     draw("enhancing tumor", box(slice(2, 4)))
     ids = {value: segment_id for segment_id, value in correct.desk.session.values.items()}
+    choose(section, "enhancing tumor")
+    assert section.ui.takeButton.enabled
     correct.bench.locks.set_locked(ids[4], True)
     assert wait_until(lambda: not correct.bench.locks.busy, 10)
-    choose(section, "enhancing tumor")
     assert "locked" in section.ui.takeButton.toolTip
     choose(section, "edema")
     section.ui.takeButton.click()
@@ -404,10 +417,10 @@ def test_a_saved_version_is_offered_and_the_choice_stays(case, section, draw, pa
     draw("edema", box(3))
     correct.desk.save()
     assert wait_until(lambda: not correct.desk.busy, 20)
-    box_ = section.ui.otherBox
-    assert [box_.itemText(place) for place in range(box_.count)][0] == "Version 2, corrected by Ada"
-    assert box_.currentText == "Version 1, of the model net@1.0.0"
-    box_.setCurrentIndex(0)
+    listed = section.ui.otherBox
+    assert listed.itemText(0) == "Version 2, corrected by Ada"
+    assert listed.currentText == "Version 1, of the model net@1.0.0"
+    listed.setCurrentIndex(0)
     assert wait_until(lambda: case.rows and not case.busy, 10)
     assert {row[1] for row in texts(section.ui.caseTable)} == {"1.000"}
 
@@ -420,6 +433,19 @@ def test_nothing_stays_when_the_case_is_put_away(case, section, panel, scene, wa
     assert _nodes(scene) == []
     assert not section.ui.takeButton.enabled
     assert not section.ui.caseDifferenceBox.checked
+
+
+def test_closing_the_scene_leaves_nothing_behind(case, section, pair, evaluate, panel, scene, wait_until):
+    evaluate(*pair)
+    for shown in (section.ui.pairDifferenceBox, section.ui.caseDifferenceBox):
+        shown.checked = True
+    assert wait_until(lambda: not case.busy and not section.pair.differences.busy, 10)
+    scene.Clear(0)
+    wait_until(lambda: False, 0.2)
+    assert section.pair.found is None
+    assert case.other is None
+    assert _nodes(scene) == []
+    assert "Open a case in Correct" in section.ui.caseMessage.text
 
 
 def test_a_model_of_other_labels_cannot_be_asked(case, section):
@@ -508,8 +534,11 @@ def test_the_window_lives_while_a_large_case_is_compared(section, panel, tmp_pat
         section.ui.caseNextButton.click()
         assert wait_until(lambda: not case.busy, 60)
         section.ui.outlineBox.checked = False
+        wait_until(lambda: False, 0.1)
         section.ui.outlineBox.checked = True
+        assert wait_until(lambda: not case.busy, 60)
         section.ui.otherBox.setCurrentIndex(1)
+        wait_until(lambda: False, 0.1)
         section.ui.otherBox.setCurrentIndex(0)
         assert wait_until(lambda: case.rows and not case.busy, 60)
     assert case.rows[1].dice < 1

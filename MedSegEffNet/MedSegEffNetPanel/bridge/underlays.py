@@ -28,19 +28,26 @@ def underlay(
     ``node`` is what a former call gave, and shows this one from now on; None, or one that was removed: a new one.
     """
     image = yield from new_image(label_map.values, label_map.grid.affine, label_map.first, slicer.vtkOrientedImageData)
-    if node is None or node.GetScene() is not slicer.mrmlScene:
+    if not _there(node):
         node = _new(name, outline)
     was = node.StartModify()
     try:
         _fill(node, image, labels)
     finally:
         node.EndModify(was)
+    node.GetDisplayNode().SetVisibility(True)
     return node
+
+
+def hide_underlay(node: Any) -> None:
+    """Show it no more, until :func:`underlay` does again; None and one that is gone are welcome."""
+    if _there(node):
+        node.GetDisplayNode().SetVisibility(False)
 
 
 def remove_underlay(node: Any) -> None:
     """Take it out of the scene; None and one that is gone already are welcome."""
-    if node is None or node.GetScene() is not slicer.mrmlScene:
+    if not _there(node):
         return
     displays = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
     for each in (node, *displays):
@@ -52,6 +59,10 @@ def jump_to_voxel(grid: Grid, voxel: Sequence[int]) -> None:
     k, j, i = (float(place) for place in voxel)
     world = (grid.affine @ [i, j, k, 1.0])[:3].tolist()
     slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *world, slicer.vtkMRMLSliceNode.OffsetJumpSlice)
+
+
+def _there(node: Any) -> bool:
+    return node is not None and node.GetScene() is slicer.mrmlScene
 
 
 def _new(name: str, outline: bool) -> Any:

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetPanel import bridge, steps
 from MedSegEffNetPanel.bridge import undo
-from MedSegEffNetPanel.bridge.underlays import remove_underlay, underlay
+from MedSegEffNetPanel.bridge.underlays import hide_underlay, remove_underlay, underlay
 from MedSegEffNetPanel.comparing.agreement import Agreement, agreement
 from MedSegEffNetPanel.comparing.difference_view import DifferenceView, Widgets
 from MedSegEffNetPanel.comparing.others import Other, OtherPicker
@@ -34,7 +34,8 @@ class CaseView:
 
     def __init__(self, ui: Any, panel: Any) -> None:
         self._ui, self._panel = ui, panel
-        self._desk = panel.section("correct").desk
+        self._correct = panel.section("correct")
+        self._desk = self._correct.desk
         self._session: Any = None  # a CaseSession
         self._reading: Any = None
         self._counting: Any = None
@@ -46,7 +47,7 @@ class CaseView:
         self.other: Other | None = None
         self.rows: list[Agreement] = []
         widgets = Widgets(ui.caseDifferenceBox, ui.casePreviousButton, ui.caseNextButton, ui.caseDifferenceText)
-        self.differences = DifferenceView(widgets)
+        self.differences = DifferenceView(widgets, _("only here"), _("only there"))
         self.picker = OtherPicker(ui.otherBox, ui.otherSelector)
         self._tips = {
             widget: widget.toolTip for widget in (ui.otherBox, ui.outlineBox, ui.takeButton, ui.proposeButton)
@@ -80,6 +81,8 @@ class CaseView:
             self._session.edits.changed.disconnect(self._on_edited)
         self._session, self._proposal = None, None
         self.picker.open(None)
+        node, self._node = self._node, None
+        remove_underlay(node)
 
     def refresh(self, changed: object = None) -> None:
         """Enable what can be pressed, and tell why the rest cannot."""
@@ -95,15 +98,17 @@ class CaseView:
             widget.toolTip = join_reasons(reasons) or self._tips[widget]
         proposing = self._proposal.text if self._proposal is not None else ""
         ui.caseMessage.text = "\n".join(filter(None, (proposing, self._message)))
+        ui.caseMessage.visible = bool(ui.caseMessage.text)
 
     def _on_opened(self) -> None:
         self.close()
         self._session = self._desk.session
         self._session.edits.changed.connect(self._on_edited)
+        self._correct.bench.locks.changed.connect(self.refresh)
         self.picker.open(self._session)
 
     def _on_desk(self) -> None:
-        """A version may have been saved, or a label locked."""
+        """A version may have been saved, or work has begun or ended."""
         if self._session is not None:
             self.picker.refresh()
         self.refresh()
@@ -170,8 +175,7 @@ class CaseView:
         if self._drawing is not None:
             self._drawing.cancel()
         if self.other is None or not self._ui.outlineBox.checked:
-            node, self._node = self._node, None
-            remove_underlay(node)
+            hide_underlay(self._node)
             return
         labels = [replace(label, color=OUTLINE) for label in self._session.dataset.task.labels]
         work = underlay(self._node, _("Outline"), self.other.cut, labels, outline=True)

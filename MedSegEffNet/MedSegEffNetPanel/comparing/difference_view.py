@@ -23,7 +23,7 @@ Pair = Callable[[], tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class Widgets:
-    """A check box, two buttons, and a label for where one is."""
+    """A check box, two buttons, and a label for where one is and for the colors."""
 
     box: Any
     previous: Any
@@ -34,8 +34,10 @@ class Widgets:
 class DifferenceView:
     """Shows the differences of one pair of label maps at a time; they are looked for when they are asked for."""
 
-    def __init__(self, widgets: Widgets) -> None:
+    def __init__(self, widgets: Widgets, here: str, there: str) -> None:
+        """``here``, ``there``: what the colors of the two label maps are called, such as "only in the reference"."""
         self._widgets = widgets
+        self._labels = difference_labels(here, there)
         self._tips = [widget.toolTip for widget in self._buttons]
         self._pair: Any = None  # a Pair; None: there is nothing to compare
         self._grid: Any = None  # the Grid of both
@@ -73,7 +75,7 @@ class DifferenceView:
         if self._pair is not None and self._widgets.box.checked:
             self._look()
         elif not self.busy:
-            self._widgets.text.text = ""
+            self._say("")
 
     def close(self, why: str) -> None:
         """There is nothing to compare; ``why`` is the tooltip of what cannot be pressed."""
@@ -84,7 +86,7 @@ class DifferenceView:
         was = self._widgets.box.blockSignals(True)
         self._widgets.box.checked = False
         self._widgets.box.blockSignals(was)
-        self._widgets.text.text = ""
+        self._say("")
 
     def _forget(self) -> None:
         if self._work is not None:
@@ -115,7 +117,7 @@ class DifferenceView:
     def _look(self) -> None:
         if self._work is not None:
             self._work.cancel()
-        self._widgets.text.text = _("Looking for differences …")
+        self._say(_("Looking for differences …"))
         work = steps.in_thread(_find, self._pair, self._grid)
         self._work = steps.run(work, done=self._on_found, failed=self._on_failed)
 
@@ -130,7 +132,7 @@ class DifferenceView:
 
     def _on_failed(self, error: Exception) -> None:
         self._step = 0
-        self._widgets.text.text = escape(told(error))
+        self._say(escape(told(error)))
 
     def _jump(self) -> None:
         found, step = self._found, self._step
@@ -144,7 +146,7 @@ class DifferenceView:
     def _draw(self) -> None:
         if self._work is not None:
             self._work.cancel()
-        work = underlay(self._node, _("Differences"), self._map, difference_labels(), outline=False)
+        work = underlay(self._node, _("Differences"), self._map, self._labels, outline=False)
         self._work = steps.run(work, done=self._on_drawn, failed=self._on_failed)
 
     def _on_drawn(self, node: Any) -> None:
@@ -158,9 +160,13 @@ class DifferenceView:
         elif found is not None:
             parts.append(escape(self._where(found)))
         if self._widgets.box.checked:
-            colors = ((f"rgb{label.color}", escape(label.name)) for label in difference_labels())
+            colors = ((f"rgb{label.color}", escape(label.name)) for label in self._labels)
             parts.append("&nbsp; ".join(f'<span style="color: {color}">■</span>&nbsp;{name}' for color, name in colors))
-        self._widgets.text.text = "<br>".join(parts)
+        self._say("<br>".join(parts))
+
+    def _say(self, text: str) -> None:
+        self._widgets.text.text = text
+        self._widgets.text.visible = bool(text)
 
     def _where(self, found: Differences) -> str:
         count = len(found.keys)

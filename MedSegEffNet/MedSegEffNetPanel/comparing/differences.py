@@ -17,9 +17,9 @@ Voxel = tuple[int, int, int]
 Key = tuple[int, int]  # minus the size, so that the largest comes first, and the place in the array
 
 
-def difference_labels() -> tuple[Label, ...]:
-    """What the difference map shows, in the user's language."""
-    names = (_("only here"), _("only there"), _("another label"))
+def difference_labels(here: str, there: str) -> tuple[Label, ...]:
+    """What the difference map shows, in the user's language; ``here`` and ``there``: what only one of both has."""
+    names = (here, there, _("another label"))
     return tuple(replace(label, name=name) for label, name in zip(DIFFERENCES, names, strict=True))
 
 

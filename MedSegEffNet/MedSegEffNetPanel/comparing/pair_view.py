@@ -39,9 +39,9 @@ class PairView:
         self.found: Evaluation | None = None
         self._slices = SlicesView(ui)
         widgets = Widgets(ui.pairDifferenceBox, ui.pairPreviousButton, ui.pairNextButton, ui.pairDifferenceText)
-        self.differences = DifferenceView(widgets)
+        self.differences = DifferenceView(widgets, _("only compared"), _("only reference"))
         self._tips = [button.toolTip for button in self._outputs]
-        heads = [_("Label"), _("Dice"), _("HD95"), _("Mean"), _("mL"), _("Ref. mL"), _("Difference")]
+        heads = [_("Label"), _("Dice"), _("HD95"), _("Mean"), _("mL"), _("Ref."), _("Diff.")]
         prepare_table(ui.pairTable, heads, _head_tips())
         self._connect()
         self._forget()
@@ -104,14 +104,14 @@ class PairView:
         if self._work is not None:
             self._work.cancel()
         self._show(None)
-        self._ui.pairMessage.text = ""
+        self._say("")
 
     def _on_chosen(self, node: Any) -> None:
         self._forget()
 
     def _on_evaluate(self) -> None:
         self._forget()
-        self._ui.pairMessage.text = _("Comparing …")
+        self._say(_("Comparing …"))
         self._work = steps.run(_evaluated(*self._nodes()), done=self._on_done, failed=self._on_failed)
         self.refresh()
 
@@ -120,16 +120,20 @@ class PairView:
         text = _("{compared} against {reference}, measured at {time}.")
         now = time.strftime("%H:%M:%S")
         first = text.format(compared=found.compared, reference=found.reference, time=now)
-        self._ui.pairMessage.text = "\n".join([first, *found.notices])
+        self._say("\n".join([first, *found.notices]))
 
     def _on_failed(self, error: Exception) -> None:
-        self._ui.pairMessage.text = told(error)
+        self._say(told(error))
         self.refresh()
+
+    def _say(self, text: str) -> None:
+        self._ui.pairMessage.text = text
+        self._ui.pairMessage.visible = bool(text)
 
     def _show(self, found: Evaluation | None) -> None:
         self.found = found
         rows = found.rows if found is not None else ()
-        fill_table(self._ui.pairTable, [texts.cells(row) for row in rows], [row.lone or row.title for row in rows])
+        fill_table(self._ui.pairTable, [texts.cells(row) for row in rows], [texts.explained(row) for row in rows])
         self._slices.show(found)
         if found is None:
             self.differences.close(_("Press Evaluate first."))
@@ -162,10 +166,10 @@ class PairView:
             for file, rows in written.items():
                 texts.save(file, rows)
         except MedSegEffNetError as error:
-            self._ui.pairMessage.text = told(error)
+            self._say(told(error))
         else:
             names = _(" and ").join(file.name for file in written)
-            self._ui.pairMessage.text = _("Saved as {names} in {folder}.").format(names=names, folder=path.parent)
+            self._say(_("Saved as {names} in {folder}.").format(names=names, folder=path.parent))
 
 
 def _head_tips() -> list[str]:
@@ -176,7 +180,7 @@ def _head_tips() -> list[str]:
         _("Mean distance of the surfaces in mm."),
         _("Volume in the segmentation that is measured, in mL."),
         _("Volume in the reference, in mL."),
-        _("Volume minus that of the reference, in mL and in percent of it."),
+        _("Volume minus that of the reference, in mL."),
     ]
 
 

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from MedSegEffNetPanel.bridge.underlays import jump_to_voxel
 from MedSegEffNetPanel.comparing.evaluation import Evaluation
+from MedSegEffNetPanel.comparing.tables import prepare_table
 
 _HEIGHT = 72  # pixels of the curve
 _MARGIN = 4
@@ -23,12 +24,8 @@ class SlicesView:
         self._ui = ui
         self._found: Evaluation | None = None
         self._rows: list[Mapping[str, Any]] = []
-        table = ui.sliceTable
-        table.setColumnCount(4)
-        table.setHorizontalHeaderLabels([_("Slice"), _("Dice"), _("Voxels"), _("Reference")])
-        table.verticalHeader().hide()
-        table.horizontalHeader().setStretchLastSection(True)
-        table.connect("itemSelectionChanged()", self._on_slice)
+        prepare_table(ui.sliceTable, [_("Slice"), _("Dice"), _("Voxels"), _("Reference")])
+        ui.sliceTable.connect("itemSelectionChanged()", self._on_slice)
         ui.slicePartBox.connect("currentIndexChanged(int)", self._on_part)
 
     def show(self, found: Evaluation | None) -> None:
@@ -52,6 +49,7 @@ class SlicesView:
             texts = (str(row["slice"]), f"{row['dice']:.3f}", str(row["voxels_a"]), str(row["voxels_b"]))
             for column, text in enumerate(texts):
                 table.setItem(place, column, qt.QTableWidgetItem(text))
+        table.resizeColumnsToContents()
         table.blockSignals(was)
         self._ui.sliceCurve.setPixmap(curve([(row["slice"], row["dice"]) for row in self._rows]))
 

@@ -8,16 +8,18 @@ from typing import Any
 import qt
 
 _MOST = 9  # rows; with more the table scrolls
+_PADDING = 8  # pixels between the texts of two rows
 
 
 def prepare_table(table: Any, heads: Sequence[str], tips: Sequence[str] = ()) -> None:
-    """Columns with names, and tooltips for these."""
+    """Columns with names, and tooltips for these; the first one has the room that the others leave."""
     table.setColumnCount(len(heads))
     table.setHorizontalHeaderLabels(list(heads))
     for column, tip in enumerate(tips):
         table.horizontalHeaderItem(column).setToolTip(tip)
     table.verticalHeader().hide()
-    table.horizontalHeader().setStretchLastSection(True)
+    table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
+    table.verticalHeader().setDefaultSectionSize(qt.QFontMetrics(table.font).height() + _PADDING)
 
 
 def fill_table(table: Any, rows: Sequence[Sequence[str]], tips: Sequence[str] = ()) -> None:
@@ -41,6 +43,6 @@ def fill_table(table: Any, rows: Sequence[Sequence[str]], tips: Sequence[str] = 
                 item.setTextAlignment(int(qt.Qt.AlignRight | qt.Qt.AlignVCenter))
     table.resizeColumnsToContents()
     shown = sum(table.rowHeight(row) for row in range(min(_MOST, len(rows))))
-    table.setFixedHeight(table.horizontalHeader().height + shown + 2 * table.frameWidth + 2)
+    table.setFixedHeight(table.horizontalHeader().height + shown + 2 * table.frameWidth)
     table.visible = bool(rows)
     table.blockSignals(was)

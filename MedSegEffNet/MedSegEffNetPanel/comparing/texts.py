@@ -23,17 +23,21 @@ def number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else NOTHING
 
 
-def percent_text(difference: float, whole: float) -> str:
-    """A difference in mL, and in percent of the whole where there is one."""
-    return f"{difference:+.2f}" + (f" ({difference / whole:+.0%})" if whole else "")
-
-
 def cells(row: Row) -> list[str]:
     """A row of the table: label, Dice, HD95, mean distance, mL of both, difference."""
     of = row.figures
     volumes = [number(of[name], 2) for name in ("ml_a", "ml_b")]
-    difference = NOTHING if row.lone else percent_text(of["ml_a"] - of["ml_b"], of["ml_b"])
+    difference = NOTHING if row.lone else f"{of['ml_a'] - of['ml_b']:+.2f}"
     return [row.title, number(of["dice"], 3), number(of["hd95"], 1), number(of["assd"], 2), *volumes, difference]
+
+
+def explained(row: Row) -> str:
+    """The row's tooltip: the whole name, and the difference in percent of the reference."""
+    if row.lone:
+        return f"{row.title}: {row.lone}"
+    volume, reference = row.figures["ml_a"], row.figures["ml_b"]
+    percent = f" ({(volume - reference) / reference:+.0%})" if reference else ""
+    return f"{row.title}: {volume - reference:+.2f} mL{percent}"
 
 
 def table_rows(found: Evaluation) -> list[dict[str, Any]]:

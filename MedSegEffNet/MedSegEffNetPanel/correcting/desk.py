@@ -27,7 +27,7 @@ class Desk:
     ----------
     session : the open case, or None. comment : of the next saved version.
     tools_busy : whether a tool is at work, whose result counts as an edit. opened : emitted when a case was opened.
-    leaving : when the open one is about to be closed.
+    saved : when a version was saved. leaving : when the open one is about to be closed.
     changed : when something about the open case or the work under way is new. message : with a sentence for the user.
     """
 
@@ -39,7 +39,8 @@ class Desk:
         self.session: Any = None  # a CaseSession
         self.comment = ""
         self.tools_busy: Callable[[], bool] = lambda: False
-        self.opened, self.leaving, self.changed, self.message = Signal(), Signal(), Signal(), Signal()
+        self.opened, self.saved, self.leaving = Signal(), Signal(), Signal()
+        self.changed, self.message = Signal(), Signal()
         curation.guards.append(self.may_leave)
 
     @property
@@ -58,7 +59,7 @@ class Desk:
 
     def save(self) -> None:
         """Save the labels as a new version."""
-        self._start(self._save(), _("Saved."))
+        self._start(self._save())
 
     def set_state(self, state: str, following: str = "") -> None:
         """Bring the open case into a state (its edits are saved before), and open the case ``following``."""
@@ -162,9 +163,9 @@ class Desk:
         yield from session.save(self.comment)
         self.comment = ""
         self._curation.refresh()
-        if session.record.conflicts:
-            text = _("Somebody else has saved this case meanwhile: both labels are kept. Choose one in Versions.")
-            self.message.emit(text)
+        both = _("Somebody else has saved this case meanwhile: both labels are kept. Choose one in Versions.")
+        self.message.emit(both if session.record.conflicts else _("Saved."))
+        self.saved.emit()
 
     def _conclude(self, state: str, following: str) -> Work:
         session = self.session

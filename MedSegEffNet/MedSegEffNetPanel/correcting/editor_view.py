@@ -10,6 +10,8 @@ from MedSegEffNetPanel.bridge import undo
 from MedSegEffNetPanel.correcting.locks import EDITABLE
 
 _TAG = "MedSegEffNet"
+# Those that work on one segment: others change all of them at once, past the selection and the locks, or the image.
+_TOOLS = ("Paint", "Erase", "Draw", "Scissors", "Level tracing", "Threshold", "Islands", "Smoothing", "Margin")
 _STATES = 30  # of the undo; with one Slicer would end
 
 
@@ -28,6 +30,8 @@ class EditorView:
         editor.segmentationNodeSelectorVisible = editor.sourceVolumeNodeSelectorVisible = False
         editor.addRemoveSegmentButtonsVisible = False  # the task has its labels
         editor.switchToSegmentationsButtonVisible = False
+        editor.setEffectNameOrder(_TOOLS)
+        editor.unorderedEffectsVisible = False
         slicer.util.findChild(editor, "SegmentsTableView").setHideSegments([EDITABLE])
         undo.editors.append(editor)
 

@@ -29,8 +29,8 @@ class Edits:
     ----------
     labels : (K, J, I) the label map at the last look. counts : its voxels by label value.
     revision : grows with each look that found changes.
-    began : emitted at the first edit after a look. changed : after a look that found changes. recorded : with a
-        sentence where the journal cannot be written (empty: it was).
+    began : emitted at the first edit after a look. changed : when a look found changes. recorded : when it has ended,
+        with a sentence where the journal cannot be written (empty: it has every edit).
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Edits:
         self.revision = 0
         self.began, self.changed, self.recorded = Signal(), Signal(), Signal()
         self._dirty = False
+        self._problem = ""  # of the journal
         self._look: _Look | None = None
         self._following: Any = None
         self._owed: Box | None = None  # changed, but not in the journal yet
@@ -101,15 +102,14 @@ class Edits:
             self._timer.stop()
             self._begin().step()
             yield
-        if self._owed is not None:
-            self._timer.start(_AGAIN)
+        self._on_taken(None)
         return self.labels
 
     def _on_edited(self, *event: Any) -> None:
-        if not self._dirty and not self._looking:  # not again, or it would wait for the end of a long stroke
+        first, self._dirty = not self._dirty and not self._looking, True
+        if first:  # not again, or the look would wait for the end of a long stroke
             self._timer.start(PAUSE)
             self.began.emit()
-        self._dirty = True
 
     def _begin(self) -> _Look:
         """The look that is under way, or a new one."""
@@ -125,6 +125,7 @@ class Edits:
             self._timer.start(PAUSE)
         elif self._owed is not None:
             self._timer.start(_AGAIN)
+        self.recorded.emit(self._problem)
 
     def _on_failed(self, error: Exception) -> None:
         self.recorded.emit(told(error))
@@ -142,10 +143,9 @@ class Edits:
         try:
             yield from steps.in_thread(self._record, self._owed, self.labels[self._owed])
         except MedSegEffNetError as error:
-            self._on_failed(error)
+            self._problem = told(error)
         else:
-            self._owed = None
-            self.recorded.emit("")
+            self._owed, self._problem = None, ""
 
     def _compare(self) -> Generator[None, None, Box | None]:
         masks = [(value, self._mask(segment_id)) for segment_id, value in self._values.items()]
@@ -162,7 +162,8 @@ class Edits:
             if len(hits):
                 found.append((planes.start + int(hits[0]), planes.start + int(hits[-1]) + 1))
                 across |= differs.any(axis=0)
-                self._count(known, now)
+                yield
+                self._count(known[differs], now[differs])
                 known[:] = now
             yield
         if not found:

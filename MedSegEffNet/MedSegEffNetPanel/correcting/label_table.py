@@ -35,7 +35,10 @@ class LabelTable:
         table.setColumnCount(5)
         table.setHorizontalHeaderLabels([_("Key"), _("Label"), _("Locked"), _("Voxels"), _("mL")])
         table.verticalHeader().hide()
-        table.horizontalHeader().setSectionResizeMode(_NAME, qt.QHeaderView.Stretch)
+        header = table.horizontalHeader()
+        for column in (_KEY, _LOCK, _VOXELS, _ML):
+            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(_NAME, qt.QHeaderView.Stretch)
         table.connect("itemSelectionChanged()", self._on_chosen)
         table.connect("itemChanged(QTableWidgetItem*)", self._on_item)
 
@@ -51,7 +54,6 @@ class LabelTable:
             self._fill(row, bench.session.segmentation.GetSegmentation().GetSegment(segment_id))
         table.setCurrentCell(0, _NAME)
         table.blockSignals(was)
-        table.resizeColumnsToContents()
         table.setFixedHeight(_height(table))
         bench.locks.changed.connect(self._show_locks)
         bench.session.edits.changed.connect(self._show_counts)

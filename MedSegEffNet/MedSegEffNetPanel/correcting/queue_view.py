@@ -45,8 +45,11 @@ class QueueView:
         table.verticalHeader().hide()
         table.setIconSize(qt.QSize(SIDE, SIDE))
         table.verticalHeader().setDefaultSectionSize(SIDE + 4)
-        table.horizontalHeader().setStretchLastSection(True)
-        table.horizontalHeader().setSectionResizeMode(_CASE, qt.QHeaderView.Stretch)
+        header = table.horizontalHeader()
+        for column in (_STATE, _SURE, _FLAGS):
+            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(_CASE, qt.QHeaderView.Stretch)
+        table.setColumnWidth(_PICTURE, SIDE + 8)
         self._offer()
         self._connect()
 
@@ -134,6 +137,7 @@ class QueueView:
         if table.item(row, _CASE) is None:
             for column in range(5):
                 table.setItem(row, column, qt.QTableWidgetItem(""))
+        known = table.item(row, _CASE).text() == case.id
         sure = sureness(case)
         texts = ("", case.id, _("cannot be read") if case.problem else _(case.state), _percent(sure), _flags(case))
         for column, text in enumerate(texts):
@@ -143,11 +147,14 @@ class QueueView:
         font = table.item(row, _CASE).font()
         font.setBold(case.id == self._open_id)
         table.item(row, _CASE).setFont(font)
-        self._show_picture(row, case)
+        self._show_picture(row, case, known)
 
-    def _show_picture(self, row: int, case: CaseSummary) -> None:
+    def _show_picture(self, row: int, case: CaseSummary, known: bool = True) -> None:
         path = self._pictures.file(case)
-        self._ui.caseTable.item(row, _PICTURE).setIcon(qt.QIcon(str(path)) if path is not None else qt.QIcon())
+        if path is not None:
+            self._ui.caseTable.item(row, _PICTURE).setIcon(qt.QIcon(str(path)))
+        elif not known:  # else the picture of the version before stays until there is a new one
+            self._ui.caseTable.item(row, _PICTURE).setIcon(qt.QIcon())
 
     def _show_progress(self) -> None:
         done, total, minutes = progress(self._curation.cases)

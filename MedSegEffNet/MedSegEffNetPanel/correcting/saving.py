@@ -41,6 +41,7 @@ class SavingView:
         table.connect("itemSelectionChanged()", self.refresh)
         desk.changed.connect(self.refresh)
         desk.opened.connect(self._on_opened)
+        desk.saved.connect(self._on_saved)
         self.refresh()
 
     def save(self) -> None:
@@ -104,6 +105,9 @@ class SavingView:
         if session is not None:
             session.edits.recorded.connect(self._on_recorded)
         self.refresh()
+
+    def _on_saved(self) -> None:
+        self._ui.commentEdit.text = ""
 
     def _on_recorded(self, problem: str) -> None:
         self._problem = problem

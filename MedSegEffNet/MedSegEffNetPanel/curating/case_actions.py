@@ -17,7 +17,7 @@ from MedSegEffNetPanel.curating import rows as texts
 from MedSegEffNetPanel.curating.history import history_html
 from MedSegEffNetPanel.curating.opening import narrow
 from MedSegEffNetPanel.segmenting.request import join_reasons
-from MedSegEffNetPanel.wording import sentences
+from MedSegEffNetPanel.wording import told
 
 _FLAGS = ("hard", "artifact", "ask")  # that are offered before any is in use
 _MOST_REASONS = 5  # in a tooltip
@@ -180,5 +180,5 @@ def _each(case_ids: Sequence[str], change: Callable[[str], object]) -> list[str]
         try:
             change(case_id)
         except MedSegEffNetError as error:
-            problems.append(sentences(error.found, error.hint))
+            problems.append(told(error))
     return problems

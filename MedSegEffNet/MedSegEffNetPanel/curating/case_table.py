@@ -15,7 +15,8 @@ from MedSegEffNetPanel.curating import rows as texts
 from MedSegEffNetPanel.signals import Signal
 from MedSegEffNetPanel.wording import tip
 
-_WIDTHS = (104, 76, 72, 104, 46, 54, 120, 80, 112)  # pixels
+_WIDTHS = (92, 68, 100, 50, 46, 120, 76, 80, 112)  # pixels
+_PADDING = 6  # pixels between the lines of two rows
 _MOST_RANGES = 200  # of rows that are chosen again after another search; more would take long
 
 
@@ -49,6 +50,7 @@ class CaseTable:
         table.setColumnCount(len(titles))
         table.setHorizontalHeaderLabels(titles)
         table.verticalHeader().hide()
+        table.verticalHeader().defaultSectionSize = qt.QFontMetrics(table.font).height() + _PADDING
         header = table.horizontalHeader()
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)

@@ -17,7 +17,7 @@ from MedSegEffNetLib.task import SegmentationTask
 from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.curating.opening import narrow
 from MedSegEffNetPanel.segmenting.request import join_reasons
-from MedSegEffNetPanel.wording import sentences, tip
+from MedSegEffNetPanel.wording import sentences, tip, told
 
 _PAUSE = 400  # ms after the last letter of a path
 
@@ -118,8 +118,7 @@ class ImportView:
         self._section.refresh()
 
     def _on_not_found(self, error: Exception) -> None:
-        told = (error.found, error.hint) if isinstance(error, InputError) else (str(error),)
-        self._problem = sentences(*told)
+        self._problem = told(error)
         self._ui.layoutText.text = self._problem
         self._ui.layoutText.toolTip = tip(str(error)).replace("\n", "<br>")
         self._section.refresh()

@@ -39,6 +39,7 @@ class Opening:
             (ui.createButton, self._on_create),
         ):
             button.connect("clicked()", act)
+        self._curation.author_changed.connect(self._show_author)
         ui.authorEdit.connect("editingFinished()", self._on_author)
         ui.authorEdit.connect("textChanged(QString)", section.refresh)
         ui.newFolder.connect("currentPathChanged(QString)", section.refresh)
@@ -96,6 +97,13 @@ class Opening:
         self._ui.newFolder.currentPath = ""
         self._ui.titleEdit.text = ""
         self.open(dataset.folder)
+
+    def cleanup(self) -> None:
+        """The module ends."""
+        self._curation.author_changed.disconnect(self._show_author)
+
+    def _show_author(self) -> None:
+        self._ui.authorEdit.text = self._curation.author
 
     def _on_author(self) -> None:
         name = self._ui.authorEdit.text.strip()

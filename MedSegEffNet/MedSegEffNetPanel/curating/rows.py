@@ -78,12 +78,12 @@ def _unsure(row: CaseSummary) -> float:
 Column = tuple[Callable[[CaseSummary], str], Callable[[CaseSummary], Any]]
 COLUMNS: tuple[Column, ...] = (  # what a cell shows, and what its column is ordered by
     (lambda row: row.id, lambda row: row.id),
-    (lambda row: row.patient, lambda row: row.patient),
     (lambda row: state_text(row.state), lambda row: STATES.index(row.state) if row.state else -1),
     (lambda row: origin_text(row.origin, row.model), lambda row: (row.origin, row.model)),
-    (lambda row: f"{_volumes(row):.1f}" if row.volumes_ml else "", _volumes),
     (lambda row: f"{_unsure(row):.0%}" if _unsure(row) >= 0 else "", _unsure),
+    (lambda row: f"{_volumes(row):.1f}" if row.volumes_ml else "", _volumes),
     (notes_text, lambda row: (not row.problem, -row.conflicts, not row.flags, row.flags)),
+    (lambda row: row.patient, lambda row: row.patient),
     (lambda row: row.author, lambda row: row.author),
     (lambda row: time_text(row.time), lambda row: row.time),
 )
@@ -92,7 +92,7 @@ COLUMNS: tuple[Column, ...] = (  # what a cell shows, and what its column is ord
 def titles() -> list[str]:
     """The columns' titles."""
     return [
-        _("Case"), _("Patient"), _("State"), _("Label"), _("mL"), _("Unsure"), _("Notes"), _("By"), _("Saved"),
+        _("Case"), _("State"), _("Label"), _("Unsure"), _("mL"), _("Notes"), _("Patient"), _("By"), _("Saved"),
     ]  # fmt: skip
 
 

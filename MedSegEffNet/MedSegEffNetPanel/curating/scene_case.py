@@ -17,7 +17,7 @@ from MedSegEffNetPanel import bridge
 from MedSegEffNetPanel.run_folders import INPUTS
 from MedSegEffNetPanel.segmenting.inputs import Inputs
 from MedSegEffNetPanel.segmenting.request import Source, join_reasons
-from MedSegEffNetPanel.wording import sentences
+from MedSegEffNetPanel.wording import told
 
 
 class _Choices:
@@ -78,7 +78,7 @@ class SceneCase:
         try:
             check_id(name)
         except InputError as error:
-            return [sentences(error.found, error.hint)]
+            return [told(error)]
         return []
 
     def _on_toggled(self, on: bool) -> None:

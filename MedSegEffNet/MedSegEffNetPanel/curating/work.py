@@ -16,7 +16,7 @@ from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.jobs import JobQueue, PanelJob
 from MedSegEffNetPanel.run_folders import INPUTS
 from MedSegEffNetPanel.signals import Signal
-from MedSegEffNetPanel.wording import sentences
+from MedSegEffNetPanel.wording import sentences, told
 
 T = TypeVar("T")
 
@@ -58,8 +58,7 @@ class Work:
 
     def say_error(self, error: Exception) -> None:
         """Show what went wrong, and what to do."""
-        told = (error.found, error.hint) if isinstance(error, MedSegEffNetError) else (str(error),)
-        self.say(sentences(*told))
+        self.say(told(error))
 
     def in_thread(self, title: str, function: Callable[[], T], done: Callable[[T], object]) -> None:
         """Call ``function``, which leaves widgets and nodes alone, in a thread; ``done`` gets what it returns."""

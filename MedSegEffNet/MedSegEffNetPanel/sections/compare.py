@@ -45,9 +45,6 @@ class PanelSection(Section):
         self.pair.refresh()
         self.case.refresh()
 
-    def leave(self) -> None:
-        """The module is no longer visible."""
-
     def scene_closing(self) -> None:
         """Let go of the scene's nodes."""
         self.pair.clear()

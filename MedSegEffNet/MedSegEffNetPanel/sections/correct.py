@@ -185,7 +185,8 @@ class PanelSection(Section):
         self.queue.mark("")
 
     def _on_data_set(self) -> None:
-        self.desk.read_ahead("")
+        self.desk.forget_data_set()
+        self._show_author()
         self._tell("")
         self._refresh()
 

@@ -75,6 +75,7 @@ class PanelSection(Section):
         self.scene_case.inputs.stop()
         for part in (self.table, self.actions, self.imports, self.dividing, self.releasing):
             part.stop()
+        self.opening.cleanup()
         self.predict.cleanup()
         self.work.cleanup()
 
@@ -85,7 +86,7 @@ class PanelSection(Section):
     def correct(self, case_id: str) -> None:
         """Open a case in the section Correct."""
         self.panel.show("correct")
-        self.panel.section("correct").open_case(case_id)
+        self.panel.section("correct").open(case_id)
 
     def reasons(self, *, of_author: bool = True, of_work: bool = True) -> list[str]:
         """Why nothing can be changed now; empty: it can."""

@@ -28,7 +28,9 @@ def test_a_file_in_the_place_of_the_folder_is_refused(command, tmp_path):
 
 
 def test_skin_is_written_as_images_and_label_maps_that_training_reads(command, tmp_path):
-    code, text, _ = command("sample", "skin-layers", "--output", tmp_path / "data", "--cases", 2, "--seed", 7)
+    code, text, _ = command(
+        "sample", "skin-layers", "--output", tmp_path / "data", "--size", 64, "--cases", 2, "--seed", 7
+    )
     assert code == 0
     assert "2 images" in text
     task = get_segmentation_task("skin-layers")
@@ -39,10 +41,19 @@ def test_skin_is_written_as_images_and_label_maps_that_training_reads(command, t
     assert list(images) == ["t2"]
     assert set(np.unique(label_map.array)) == {0, 1, 2, 3, 4}
     assert images["t2"].spacing_known
+    assert images["t2"].shape == (64, 64, 1)
 
 
 @pytest.mark.parametrize(
-    "wrong", [("--cases", 2), ("skin-layers", "--cases", 0), ("skin-layers", "--seed", -1), ("covid-ct",)]
+    "wrong",
+    [
+        ("--cases", 2),
+        ("--size", 128),
+        ("skin-layers", "--cases", 0),
+        ("skin-layers", "--size", 8),
+        ("skin-layers", "--seed", -1),
+        ("covid-ct",),
+    ],
 )
 def test_what_cannot_be_made_is_refused_before_anything_is_written(command, tmp_path, wrong):
     code, _, errors = command("sample", *wrong, "--output", tmp_path / "data")

@@ -90,3 +90,13 @@ def test_real_case_folders_are_loaded(shared_data):
     assert list(images) == ["t1", "t1ce", "t2", "flair"]
     slices = load_case_images(next((shared_data / "lgg" / "val").iterdir()), get_task("tumor-slices"))
     assert {image.shape[:2] for image in slices.values()} == {(256, 256)}
+
+
+def test_the_only_image_serves_the_only_channel_whatever_its_name(tmp_path):
+    image = Image(np.arange(400, dtype=np.float32).reshape(20, 20, 1), np.eye(4))
+    write(tmp_path / "left heel 3.nii.gz", image)
+    write(tmp_path / "left heel 3_seg.nii.gz", image.with_array(np.ones((20, 20, 1), dtype=np.uint8)))
+    assert list(load_case_images(tmp_path, get_task("skin-layers"))) == ["t2"]
+    write(tmp_path / "right heel 3.nii.gz", image)
+    with pytest.raises(InputError, match="no file for channel t2"):
+        load_case_images(tmp_path, get_task("skin-layers"))

@@ -65,6 +65,8 @@ def test_a_damaged_or_missing_index_is_made_again(labelled):
         assert labelled.list() == rows
     path.unlink()
     assert Dataset.open(labelled.folder).list() == rows
+    path.write_text(path.read_text(encoding="utf-8").replace('"case-3": [[', '"case-3": [', 1), encoding="utf-8")
+    assert labelled.list() == rows
     assert len(json.loads(path.read_text(encoding="utf-8"))["cases"]) == 8
 
 

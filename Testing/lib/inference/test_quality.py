@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from MedSegEffNetLib.inference.quality import Meter, Quality, assess, judge
-from MedSegEffNetLib.models.bundle import Bundle
+from MedSegEffNetLib.models.bundle import Bundle, terminology_data
 from MedSegEffNetLib.postprocessing import uncertainty
 from MedSegEffNetLib.task import VolumeRange, get_segmentation_task
 
@@ -118,7 +118,25 @@ def test_doubts_about_the_images_make_the_result_doubtful():
 def test_a_model_of_an_unknown_task_is_judged_by_its_probabilities_alone(bundle, oblique_case):
     info = {**bundle.info, "task": "of-tomorrow"}
     other = Bundle(bundle.folder, {**bundle.metadata, "medsegeffnet": info})
-    assert assess(other, oblique_case, {}, {"tumor": 1e6}).flag == "ok"
+    label_map = oblique_case["t1"].with_array(np.ones(oblique_case["t1"].shape, dtype=np.uint8))
+    assert assess(other, oblique_case, label_map, {}, {"tumor": 1e6}).flag == "ok"
+
+
+def test_what_a_task_finds_wrong_with_a_label_map_makes_the_result_doubtful(bundle, oblique_case):
+    task = get_segmentation_task("skin-layers")
+    labels = [
+        {"value": one.value, "name": one.name, "color": one.color, "terminology": terminology_data(one.terminology)}
+        for one in task.labels
+    ]
+    info = {**bundle.info, "task": task.id, "regions": [], "labels": labels}
+    skin = Bundle(bundle.folder, {**bundle.metadata, "medsegeffnet": info})
+    grid = oblique_case["t1"]
+    layers = np.minimum(np.arange(grid.shape[1]) // 5, 4)
+    in_order = grid.with_array(np.broadcast_to(layers[None, :, None], grid.shape).astype(np.uint8))
+    upside_down = in_order.with_array(np.where(in_order.array > 0, 5 - in_order.array, 0).astype(np.uint8))
+    volumes = {label.name: 1.0 for label in task.labels}
+    assert assess(skin, {"t2": grid}, in_order, {}, volumes).flag == "ok"
+    assert assess(skin, {"t2": grid}, upside_down, {}, volumes).flag == "doubtful"
 
 
 def test_networks_that_disagree_make_a_voxel_uncertain_however_sure_each_one_is():

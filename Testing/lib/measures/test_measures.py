@@ -7,7 +7,7 @@ import pytest
 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.image import Image
-from MedSegEffNetLib.measures import Row, list_measures, measure_all
+from MedSegEffNetLib.measures import Row, doubt_all, list_measures, map_all, measure_all
 from MedSegEffNetLib.task import Measure, SegmentationTask, get_segmentation_task, list_tasks
 
 TASKS = [task for task in list_tasks().values() if isinstance(task, SegmentationTask) and task.measures]
@@ -28,6 +28,13 @@ def test_every_measure_of_a_task_takes_its_arguments_and_any_label_map(task, fil
     rows = measure_all(task.measures, Image(array, np.eye(4)), task.labels)
     assert rows
     assert len({row.title for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.id)
+def test_maps_and_doubts_are_given_by_the_measures_that_have_them(task):
+    label_map = Image(np.zeros((12, 10, 2), dtype=np.uint8), np.eye(4))
+    assert all(one.values.shape == label_map.shape for one in map_all(task.measures, label_map, task.labels))
+    assert all(isinstance(text, str) for text in doubt_all(task.measures, label_map, task.labels))
 
 
 def test_an_unknown_measure_is_named_with_those_there_are():

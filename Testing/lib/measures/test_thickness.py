@@ -161,5 +161,5 @@ def test_a_missing_layer_is_told_once():
 
 @pytest.mark.parametrize("layers", [["dermis"], ["nail", "dermis"]])
 def test_layers_that_make_no_sense_are_refused(layers):
-    with pytest.raises(ValueError, match="nail|2 are needed"):
+    with pytest.raises(ValueError, match=r"nail|2 are needed"):
         measure(stack(tilted(0)), LABELS, layers=layers)

@@ -75,6 +75,11 @@ def test_publishing_writes_measured_figures_into_card_and_metadata(bundle, tmp_p
     assert published.info["provenance"]["metrics"] == summary
 
 
+def test_what_everybody_must_know_of_a_model_is_its_cards_first_line(bundle, tmp_path):
+    folder = publish(bundle.folder, Publication("1.0.0", {}, {}, "", "", caution="Seen by nobody."), tmp_path / "out")
+    assert Bundle.open(folder).card.splitlines()[0] == "**Seen by nobody.**"
+
+
 def test_building_again_replaces_the_model(tmp_path, tiny_training):
     folder = build_bundle(tmp_path / "model", tiny_training())
     build_bundle(folder, tiny_training(version="0.2.0"))

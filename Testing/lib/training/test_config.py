@@ -38,6 +38,7 @@ def test_typed_settings_are_parsed_by_the_settings_type():
         *({"early_stopping": -3}, {"empties_per_epoch": -2}, {"validation_fraction": 0.0}, {"decay": 0.0}),
         *({"augmentation": {"zoom": 1.5}}, {"augmentation": {"zoom": "abc"}}, {"augmentation": {"noise": math.inf}}),
         {"validation_fraction": 0.6, "test_fraction": 0.4},
+        *({"also_monitor": ["hd95"]}, {"also_monitor": ["dice"]}),  # the second one is the monitor already
     ],
     ids=str,
 )

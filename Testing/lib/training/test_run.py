@@ -66,6 +66,20 @@ def test_the_model_says_what_it_was_trained_on(finished):
     assert provenance["epochs_trained"] == 30
 
 
+def test_the_best_weights_by_further_figures_become_models_of_their_own(patients, tmp_path):
+    more = settings("epochs=2", "loss=bce", "monitor=accuracy", "also_monitor=iou,epoch")
+    train("tumor-slices", patients, tmp_path / "run", network="unet_2d", settings=more)
+    epochs = {}
+    for name in ("model", "model-iou", "model-epoch"):
+        bundle = Bundle.open(tmp_path / "run" / name)
+        bundle.verify()
+        epochs[name] = bundle.info["provenance"]["best_epoch"]
+    rows = [event for event in read_events(tmp_path / "run")[0] if event["event"] == "epoch"]
+    assert epochs["model"] == max(rows, key=lambda row: row["val_accuracy"])["epoch"]
+    assert epochs["model-iou"] == max(rows, key=lambda row: row["val_iou"])["epoch"]
+    assert epochs["model-epoch"] == 2
+
+
 def test_the_loss_falls(finished):
     rows = losses(finished)
     assert rows[30][0] < rows[1][0]
@@ -178,3 +192,23 @@ def test_the_request_is_written_whole(finished):
     assert request["recipe"]["epochs"] == 30
     assert request["network"] == "unet_2d"
     assert request["seed"] == 0
+
+
+def heels(folder, brightness):
+    """Two images of four bands each, as NumPy slices."""
+    layers = np.repeat(np.array([0, 1, 2, 3, 4, 4], dtype=np.uint8), 6)[:32, None] * np.ones((1, 32), dtype=np.uint8)
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    for number in (1, 2):
+        np.save(folder / "images" / f"heel_{number}.npy", layers * np.float32(brightness))
+        np.save(folder / "masks" / f"heel_{number}.npy", layers)
+    return folder
+
+
+def test_a_training_that_goes_on_from_a_model_learns_the_units_of_its_own_images(tmp_path):
+    settings = {"epochs": "1", "validation_fraction": "0.5", "network.channels": "[4,8]", "size": "32"}
+    first = train("skin-layers", heels(tmp_path / "a", 10), tmp_path / "1", network="unet_2d", settings=settings)
+    data, settings = heels(tmp_path / "b", 1000), {"epochs": "1", "validation_fraction": "0.5"}
+    second = train("skin-layers", data, tmp_path / "2", parent=str(first), settings=settings)
+    maxima = [Bundle.open(model).info["preprocessing"][0]["arguments"]["maximum"] for model in (first, second)]
+    assert maxima == [40, 4000]

@@ -1,0 +1,69 @@
+"""A Slicer of the harness whose user edits and saves a case until the process is killed; tells what is safe on disk.
+
+``python edit_until_killed.py FOLDER CASE SEED`` prints lines of a word and the number of labeled voxels: ``ready`` when the
+case is open, ``recorded`` when the journal has every edit, ``saved`` when a version has.
+"""
+
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+MODULE = HERE.parents[1] / "MedSegEffNet" / "MedSegEffNet.py"
+
+
+def main(folder, case_id, seed):
+    from harness import boot
+    from harness.watch import live, wait_until
+
+    slicer = boot.boot(Path(tempfile.mkdtemp()))
+    module = boot.load_module(MODULE)
+    panel = module.widgetRepresentation().self().panel
+    slicer.util.selectModule("MedSegEffNet")
+    panel.curation.author = "Ada"
+    panel.curation.open(folder)
+    section = panel.section("correct")
+    section.open(case_id)
+    wait_until(lambda: section.bench is not None and section.bench.wand is not None, 60)
+    session = section.desk.session
+    if session is None:
+        raise SystemExit(section.ui.correctMessage.text)
+    tell("ready", session)
+    session.edits.recorded.connect(lambda problem: None if problem or session.edits.owed else tell("recorded", session))
+    section.desk.saved.connect(lambda: tell_saved(session))
+    chance = random.Random(seed)
+    while True:
+        draw_more(session)
+        live(chance.uniform(0.0, 0.4))
+        if chance.random() < 0.3:
+            section.desk.save()
+
+
+def draw_more(session):
+    """One voxel more in the first label."""
+    import numpy as np
+    import slicer
+
+    segment_id = next(iter(session.values))
+    there = slicer.util.arrayFromSegmentBinaryLabelmap(session.segmentation, segment_id, session.reference)
+    mask = np.zeros(session.edits.labels.shape, np.uint8) if there is None else there.copy()
+    mask.reshape(-1)[: np.count_nonzero(mask) + 1] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, session.segmentation, segment_id, session.reference)
+
+
+def tell(word, session):
+    value = next(iter(session.values.values()))
+    print(word, session.edits.counts.get(value, 0), flush=True)
+
+
+def tell_saved(session):
+    """The newest version, as it is on disk."""
+    import numpy as np
+
+    print("saved", np.count_nonzero(session.dataset.load_label(session.record).array), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

@@ -1,0 +1,120 @@
+"""The tutorial docs/curating.md, step by step: 20 unlabelled cases become a curated data set, and its pictures are taken."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import curating_cases
+import test_pictures
+from curating_cases import message, shown, states
+from test_dataset_predict import start
+
+section, idle, opened = curating_cases.section, curating_cases.idle, curating_cases.opened
+take = test_pictures.take
+PATIENCE = 300  # s
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("rendering")]
+
+
+@pytest.fixture
+def source(tmp_path):
+    """20 case folders of synthetic heads, each with another tumor, without labels."""
+    from MedSegEffNetLib.image import write
+    from MedSegEffNetLib.synthetic import brain_patient
+
+    recipe = brain_patient._shipped_recipe()
+    draw = np.random.default_rng(7)
+    for number in range(1, 21):
+        center = [float(draw.choice([-1, 1]) * draw.uniform(20, 34)), float(draw.uniform(-30, 20)), 16.0]
+        tumor = {"center_mm": center, "radius_mm": float(draw.uniform(9, 24)), "core_radius_mm": 6.0}
+        changes = {"seed": number, "shape": [128, 128, 16], "spacing": [1.8, 1.8, 7.5], "tumor": tumor}
+        patient = brain_patient.make_patient({**recipe, **changes})
+        for channel, image in patient.images.items():
+            write(tmp_path / "heads" / f"head-{number:02d}" / f"head-{number:02d}_{channel}.nii.gz", image)
+    return tmp_path / "heads"
+
+
+def show(section, wait_until, *boxes):
+    """Open these boxes and close the others."""
+    for box in section._boxes:
+        box.collapsed = box not in boxes
+    wait_until(lambda: False, 0.3)
+
+
+def test_twenty_unlabelled_cases_become_a_curated_data_set(opened, source, idle, wait_until, take, tmp_path):
+    ui, curation = opened.ui, opened.panel.curation
+    show(opened, wait_until, ui.importBox)
+    ui.sourceFolder.currentPath = str(source)
+    assert wait_until(lambda: ui.importButton.enabled, PATIENCE), ui.importButton.toolTip
+    take("curate-import")
+    ui.importButton.click()
+    assert "20 cases added" in idle()
+
+    show(opened, wait_until, ui.predictBox)
+    start(opened)
+    assert wait_until(lambda: not opened.predict._running(), PATIENCE)
+    idle()
+    assert list(states(opened).values()) == ["predicted"] * 20
+    ui.caseTable.horizontalHeader().sectionClicked(3)
+    ui.caseTable.horizontalHeader().sectionClicked(3)  # the least sure ones first
+    wait_until(lambda: opened.table._arranging.over, 5)
+    assert opened.table.shown[0].figures["uncertainty"] == max(row.figures["uncertainty"] for row in curation.cases)
+    take("curate-predict")
+
+    first = correct_the_least_sure(opened, wait_until, take)
+    idle()
+    assert states(opened)[first] == "accepted"
+    accept_the_others(opened, idle)
+    release(opened, idle, wait_until, take, tmp_path)
+
+
+def correct_the_least_sure(section, wait_until, take):
+    """Open the case at the top in Correct, and accept it there."""
+    correct = section.panel.section("correct")
+    first = section.table.shown[0].id
+    section.panel._bars[type(section)].collapsed = True
+    section.ui.caseTable.cellDoubleClicked(0, 0)
+    assert wait_until(lambda: correct.ui.acceptButton.enabled, PATIENCE), correct.ui.correctMessage.text
+    take("curate-correct")
+    correct.ui.acceptButton.click()
+    assert wait_until(lambda: section.panel.curation.dataset.read(first).state == "accepted", PATIENCE)
+    section.panel._bars[type(correct)].collapsed = True
+    section.panel.show("dataset")
+    wait_until(lambda: False, 0.5)
+    return first
+
+
+def accept_the_others(section, idle):
+    """Choose what is predicted still, and accept it at once."""
+    section.ui.stateFilter.setCurrentIndex(section.ui.stateFilter.findData("predicted"))
+    idle()
+    section.ui.caseTable.selectAll()
+    section.ui.acceptButton.click()
+    idle()
+    section.ui.stateFilter.setCurrentIndex(0)
+    idle()
+    assert len(shown(section)) == 20
+    assert "accepted" in states(section).values()
+
+
+def release(section, idle, wait_until, take, tmp_path):
+    """Check, split, snapshot, export."""
+    ui = section.ui
+    show(section, wait_until, ui.checkBox)
+    ui.checkButton.click()
+    assert "The check has found" in idle() or "Nothing" in message(section)
+    ui.splitButton.click()
+    assert "The patients are split" in idle()
+    assert wait_until(lambda: "train" in ui.splitText.text, 5)
+    take("curate-split")
+    show(section, wait_until, ui.releaseBox)
+    ui.snapshotComment.text = "first training"
+    ui.snapshotButton.click()
+    assert "holds 20 cases" in idle() or "holds 19 cases" in message(section)
+    assert wait_until(lambda: ui.snapshotTable.rowCount == 1 and ui.formatBox.count, 10)
+    ui.formatBox.setCurrentIndex(ui.formatBox.findData("nnunet"))
+    ui.exportFolder.currentPath = str(tmp_path / "Dataset101_Heads")
+    ui.exportButton.click()
+    assert "cases are written" in idle()
+    take("curate-export", bottom=True)
+    assert (tmp_path / "Dataset101_Heads" / "labelsTr").is_dir()
