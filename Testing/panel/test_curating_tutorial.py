@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,25 +16,61 @@ from test_dataset_predict import start
 section, idle, opened = curating_cases.section, curating_cases.idle, curating_cases.opened
 take = test_pictures.take
 PATIENCE = 300  # s
+SEEDS = (
+    0,
+    1,
+    2,
+    3,
+    6,
+    7,
+    8,
+    9,
+    12,
+    13,
+    16,
+    18,
+    24,
+    28,
+    31,
+    34,
+    35,
+    37,
+    40,
+    48,
+)  # heads too alike would be told as copies
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("rendering")]
 
 
-@pytest.fixture
-def source(tmp_path):
-    """20 case folders of synthetic heads, each with another tumor, without labels."""
-    from MedSegEffNetLib.image import write
+def head(seed):
+    """A synthetic head, another size, place and tumor for each seed."""
     from MedSegEffNetLib.synthetic import brain_patient
 
-    recipe = brain_patient._shipped_recipe()
-    draw = np.random.default_rng(7)
-    for number in range(1, 21):
-        center = [float(draw.choice([-1, 1]) * draw.uniform(20, 34)), float(draw.uniform(-30, 20)), 16.0]
-        tumor = {"center_mm": center, "radius_mm": float(draw.uniform(9, 24)), "core_radius_mm": 6.0}
-        changes = {"seed": number, "shape": [128, 128, 16], "spacing": [1.8, 1.8, 7.5], "tumor": tumor}
-        patient = brain_patient.make_patient({**recipe, **changes})
-        for channel, image in patient.images.items():
-            write(tmp_path / "heads" / f"head-{number:02d}" / f"head-{number:02d}_{channel}.nii.gz", image)
-    return tmp_path / "heads"
+    recipe, draw = brain_patient._shipped_recipe(), np.random.default_rng(seed)
+    side, front, top = draw.choice([-1, 1]) * draw.uniform(16, 26), draw.uniform(-25, 15), draw.uniform(0, 20)
+    tumor = {"center_mm": [side, front, top], "radius_mm": draw.uniform(10, 22), "core_radius_mm": 6.0}
+    changes = {"seed": seed, "shape": [128, 128, 16], "spacing": [1.8, 1.8, 7.5], "bias": 0.6, "tumor": tumor}
+    axes = (np.array(recipe["head_semi_axes_mm"]) * draw.uniform(0.8, 1.12, 3)).tolist()
+    place = draw.uniform(-14, 14, 3).tolist()
+    changes |= {"head_semi_axes_mm": axes, "head_center_mm": place, "csf_mm": draw.uniform(1, 7)}
+    return brain_patient.make_patient({**recipe, **changes})
+
+
+@pytest.fixture
+def place():
+    """A folder with a short name, as paths are seen in the pictures."""
+    with tempfile.TemporaryDirectory(prefix="study-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def source(place):
+    """20 case folders of heads without labels."""
+    from MedSegEffNetLib.image import write
+
+    for number, seed in enumerate(SEEDS, 1):
+        for channel, image in head(seed).images.items():
+            write(place / "heads" / f"head-{number:02d}" / f"head-{number:02d}_{channel}.nii.gz", image)
+    return place / "heads"
 
 
 def show(section, wait_until, *boxes):
@@ -41,7 +80,7 @@ def show(section, wait_until, *boxes):
     wait_until(lambda: False, 0.3)
 
 
-def test_twenty_unlabelled_cases_become_a_curated_data_set(opened, source, idle, wait_until, take, tmp_path):
+def test_twenty_unlabelled_cases_become_a_curated_data_set(opened, source, idle, wait_until, take, place):
     ui, curation = opened.ui, opened.panel.curation
     show(opened, wait_until, ui.importBox)
     ui.sourceFolder.currentPath = str(source)
@@ -65,7 +104,7 @@ def test_twenty_unlabelled_cases_become_a_curated_data_set(opened, source, idle,
     idle()
     assert states(opened)[first] == "accepted"
     accept_the_others(opened, idle)
-    release(opened, idle, wait_until, take, tmp_path)
+    release(opened, idle, wait_until, take, place)
 
 
 def correct_the_least_sure(section, wait_until, take):
@@ -97,7 +136,7 @@ def accept_the_others(section, idle):
     assert "accepted" in states(section).values()
 
 
-def release(section, idle, wait_until, take, tmp_path):
+def release(section, idle, wait_until, take, place):
     """Check, split, snapshot, export."""
     ui = section.ui
     show(section, wait_until, ui.checkBox)
@@ -106,6 +145,7 @@ def release(section, idle, wait_until, take, tmp_path):
     ui.splitButton.click()
     assert "The patients are split" in idle()
     assert wait_until(lambda: "train" in ui.splitText.text, 5)
+    wait_until(lambda: False, 0.5)
     take("curate-split")
     show(section, wait_until, ui.releaseBox)
     ui.snapshotComment.text = "first training"
@@ -113,8 +153,8 @@ def release(section, idle, wait_until, take, tmp_path):
     assert "holds 20 cases" in idle() or "holds 19 cases" in message(section)
     assert wait_until(lambda: ui.snapshotTable.rowCount == 1 and ui.formatBox.count, 10)
     ui.formatBox.setCurrentIndex(ui.formatBox.findData("nnunet"))
-    ui.exportFolder.currentPath = str(tmp_path / "Dataset101_Heads")
+    ui.exportFolder.currentPath = str(place / "Dataset101_Heads")
     ui.exportButton.click()
     assert "cases are written" in idle()
     take("curate-export", bottom=True)
-    assert (tmp_path / "Dataset101_Heads" / "labelsTr").is_dir()
+    assert (place / "Dataset101_Heads" / "labelsTr").is_dir()

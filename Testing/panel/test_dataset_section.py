@@ -222,3 +222,9 @@ def test_the_section_lets_go_of_everything(labelled, panel):
     panel.curation.changed.emit()
     panel.models_changed.emit()
     assert labelled.work._queue.running() == []
+
+
+def test_the_section_fits_into_a_narrow_panel(labelled):
+    for box in labelled._boxes:
+        box.collapsed = False
+    assert labelled.widget.minimumSizeHint.width() <= 320

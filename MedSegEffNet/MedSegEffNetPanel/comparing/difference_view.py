@@ -105,6 +105,7 @@ class DifferenceView:
         elif self._found is None:
             self._look()
         else:
+            self._tell()
             self._draw()
 
     def _go(self, step: int) -> None:

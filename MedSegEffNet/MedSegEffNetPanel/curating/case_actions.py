@@ -15,7 +15,7 @@ from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.curating import rows as texts
 from MedSegEffNetPanel.curating.history import history_html
-from MedSegEffNetPanel.curating.opening import narrow
+from MedSegEffNetPanel.curating.looks import narrow
 from MedSegEffNetPanel.segmenting.request import join_reasons
 from MedSegEffNetPanel.wording import told
 

@@ -12,11 +12,11 @@ from MedSegEffNetLib.dataset.index import CaseSummary
 from MedSegEffNetLib.dataset.records import STATES
 from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.curating import rows as texts
+from MedSegEffNetPanel.curating.looks import prepare
 from MedSegEffNetPanel.signals import Signal
 from MedSegEffNetPanel.wording import tip
 
-_WIDTHS = (92, 68, 100, 50, 46, 120, 76, 80, 112)  # pixels
-_PADDING = 6  # pixels between the lines of two rows
+_WIDTHS = (84, 66, 92, 66, 44, 120, 76, 80, 112)  # pixels
 _MOST_RANGES = 200  # of rows that are chosen again after another search; more would take long
 
 
@@ -46,11 +46,7 @@ class CaseTable:
 
     def _prepare_table(self) -> None:
         table = self._ui.caseTable
-        titles = texts.titles()
-        table.setColumnCount(len(titles))
-        table.setHorizontalHeaderLabels(titles)
-        table.verticalHeader().hide()
-        table.verticalHeader().defaultSectionSize = qt.QFontMetrics(table.font).height() + _PADDING
+        prepare(table, texts.titles())
         header = table.horizontalHeader()
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)

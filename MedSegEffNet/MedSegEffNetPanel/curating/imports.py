@@ -15,7 +15,7 @@ from MedSegEffNetLib.dataset.readers import list_readers, read_folder
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.task import SegmentationTask
 from MedSegEffNetPanel import steps
-from MedSegEffNetPanel.curating.opening import narrow
+from MedSegEffNetPanel.curating.looks import narrow, prepare
 from MedSegEffNetPanel.segmenting.request import join_reasons
 from MedSegEffNetPanel.wording import sentences, tip, told
 
@@ -60,10 +60,7 @@ class ImportView:
         ui.imagesBox.setToolTip(_("Images that stay where they are must stay there; path and hash are kept."))
         narrow(ui.imagesBox)
         table = ui.failedTable
-        table.setColumnCount(2)
-        table.setHorizontalHeaderLabels([_("Not taken"), _("Why")])
-        table.horizontalHeader().setStretchLastSection(True)
-        table.verticalHeader().hide()
+        prepare(table, [_("Not taken"), _("Why")])
         table.visible = False
         ui.sourceFolder.connect("currentPathChanged(QString)", self._on_path)
         ui.imagesBox.connect("currentIndexChanged(int)", section.refresh)

@@ -13,10 +13,9 @@ from MedSegEffNetLib.dataset.store import INFO, Dataset
 from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetLib.task import list_tasks
 from MedSegEffNetPanel.curating import rows as texts
+from MedSegEffNetPanel.curating.looks import narrow
 from MedSegEffNetPanel.drops import PathDrop
 from MedSegEffNetPanel.segmenting.request import join_reasons
-
-_LETTERS = 10  # that a box shows at least, where the panel is narrow
 
 
 class Opening:
@@ -57,10 +56,10 @@ class Opening:
         if dataset is None:
             ui.datasetSummary.text = _("No data set is open. Open one, or make a new one.")
         else:
-            text = "<b>{}</b> · {} · {}<br>{}"
             cases = texts.counted(self._curation.cases) or _("no cases yet")
-            title = texts.escaped(dataset.info.title)
-            ui.datasetSummary.text = text.format(title, dataset.info.task, texts.escaped(str(dataset.folder)), cases)
+            title, task = texts.escaped(dataset.info.title), texts.escaped(dataset.info.task)
+            ui.datasetSummary.text = f"<b>{title}</b> · {task}<br>{cases}"
+        ui.datasetSummary.toolTip = str(dataset.folder) if dataset is not None else ""
         last = self._curation.last_folder
         ui.lastButton.visible = dataset is None and last is not None
         ui.lastButton.text = _("Open {name}").format(name=last.name if last else "")
@@ -113,12 +112,6 @@ class Opening:
             except MedSegEffNetError as error:
                 self._section.work.say_error(error)
         self._section.refresh()
-
-
-def narrow(box: Any) -> None:
-    """Let a combo box be narrower than its longest item."""
-    box.setSizeAdjustPolicy(qt.QComboBox.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(_LETTERS)
 
 
 def _is_dataset(path: Path) -> bool:

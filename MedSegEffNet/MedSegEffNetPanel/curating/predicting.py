@@ -14,7 +14,7 @@ from MedSegEffNetLib.dataset.records import NEW, PREDICTED, REJECTED
 from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetPanel import model_list
 from MedSegEffNetPanel.curating import rows as texts
-from MedSegEffNetPanel.curating.opening import narrow
+from MedSegEffNetPanel.curating.looks import narrow, prepare
 from MedSegEffNetPanel.jobs import PanelJob
 from MedSegEffNetPanel.segmenting import batch
 from MedSegEffNetPanel.segmenting.progress import time_left
@@ -54,10 +54,7 @@ class PredictView:
 
     def _prepare_table(self) -> None:
         table = self._ui.predictTable
-        table.setColumnCount(3)
-        table.setHorizontalHeaderLabels([_("Case"), _("State"), _("Result")])
-        table.horizontalHeader().setStretchLastSection(True)
-        table.verticalHeader().hide()
+        prepare(table, [_("Case"), _("State"), _("Result")])
         table.connect("itemSelectionChanged()", self._show_message)
         table.connect("cellDoubleClicked(int,int)", self._on_row)
 

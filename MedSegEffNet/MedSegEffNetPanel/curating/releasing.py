@@ -14,7 +14,7 @@ from MedSegEffNetLib.dataset.exporters import list_exporters
 from MedSegEffNetLib.dataset.records import ACCEPTED
 from MedSegEffNetLib.dataset.snapshots import Snapshot, list_snapshots, take_snapshot
 from MedSegEffNetPanel import steps
-from MedSegEffNetPanel.curating.opening import narrow
+from MedSegEffNetPanel.curating.looks import narrow, prepare
 from MedSegEffNetPanel.curating.rows import time_text
 from MedSegEffNetPanel.segmenting.request import join_reasons
 from MedSegEffNetPanel.wording import sentences, tip
@@ -32,11 +32,7 @@ class Releasing:
         for box in (ui.formatBox, ui.exportWhat):
             narrow(box)
         table = ui.snapshotTable
-        titles = [_("Snapshot"), _("Cases"), _("By"), _("Taken"), _("Comment")]
-        table.setColumnCount(len(titles))
-        table.setHorizontalHeaderLabels(titles)
-        table.horizontalHeader().setStretchLastSection(True)
-        table.verticalHeader().hide()
+        prepare(table, [_("Snapshot"), _("Cases"), _("By"), _("Taken"), _("Comment")])
         table.connect("itemSelectionChanged()", section.refresh)
         ui.releaseBox.connect("toggled(bool)", self.read)
         ui.exportFolder.connect("currentPathChanged(QString)", section.refresh)

@@ -55,6 +55,7 @@ class Work:
     def say(self, text: str) -> None:
         """Show a sentence, until there is another one."""
         self._ui.datasetMessage.text = text
+        self._ui.datasetMessage.visible = bool(text)
 
     def say_error(self, error: Exception) -> None:
         """Show what went wrong, and what to do."""
