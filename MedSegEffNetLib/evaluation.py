@@ -38,7 +38,9 @@ def cases_of(bundle: Bundle, data: Path, split: str) -> list[Case]:
     InputError
         The folder cannot be read, or it has no such split; the message lists those there are.
     """
-    cases = [replace(case, synthetic=case.synthetic or _marked(case, data)) for case in read_folder(data, _task(bundle))]
+    cases = [
+        replace(case, synthetic=case.synthetic or _marked(case, data)) for case in read_folder(data, _task(bundle))
+    ]
     chosen = [case for case in cases if split in (case.split, "all")]
     if not chosen:
         counts = {name: sum(case.split == name for case in cases) for name in sorted({case.split for case in cases})}

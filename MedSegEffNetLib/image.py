@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 # Affines that went through several programs differ in the last digits: a tenth of a voxel is no other grid.
 GRID_TOLERANCE = 0.1
-_READABLE = "an image: .nii, .nii.gz, .nrrd, .mha, .mhd, .npy, .am, .png, .tif, .webp, a folder of slices or of DICOM files"
+_READABLE = (
+    "an image: .nii, .nii.gz, .nrrd, .mha, .mhd, .npy, .am, .png, .tif, .webp, a folder of slices or of DICOM files"
+)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ def read_label_map(path: str | Path, labels: Sequence[Label] = ()) -> Image:
     path = Path(path)
     named = formats.suffix_of(path, formats.NAMED_LABELS)
     if path.is_file() and named:
-        image = _guarded(path, lambda: _as_image(formats.load(formats.NAMED_LABELS[named]).read_label_map(path, labels)))
+        image = _guarded(
+            path, lambda: _as_image(formats.load(formats.NAMED_LABELS[named]).read_label_map(path, labels))
+        )
     else:
         image = _read(path, labels=True)
     array = image.array

@@ -18,6 +18,7 @@ kind, with these fields (paths are in full, unknown numbers null):
     Of ``segment --batch``: ``case`` (its folder's name), ``index`` (from 0) of ``total``, ``state`` (first ``queued`` for
     all, then ``running`` and ``done`` or ``failed`` for each, or ``skipped``: done by an earlier start), ``message``,
     ``expected`` and ``hint`` (failed), ``output`` (the label map), and, done or skipped, the fields of ``finished``.
+    Of ``dataset predict`` too, without ``queued``, with ``figures``.
 ``data``
     Of a training: ``splits``, with ``cases`` and ``patients`` (counts) of each split by its name.
 ``epoch``
@@ -35,7 +36,9 @@ kind, with these fields (paths are in full, unknown numbers null):
     ``train``: ``model`` (in the folder). ``evaluate``: ``output`` (folder), ``summary``. ``report``: ``output`` (file).
     ``compare``: ``output`` (folder or null), ``rows`` (as in its ``comparison.csv``).
     ``doctor``: ``diagnosis``. ``models``: ``models``, or ``model``, ``folder`` and ``output`` where they apply.
-    ``sample``: ``images`` (path by channel).
+    ``sample``: ``images`` (path by channel). ``dataset import``: ``added``, ``relabelled``, ``known``, ``failed`` (reason
+    by case); ``dataset add``: ``case``, ``state``; ``check``: ``errors``, ``warnings``, ``findings``, ``output``;
+    ``export``: ``output``, ``cases``, ``notes``; ``predict``: ``total``, ``done``, ``skipped``, ``failed``.
 ``stopped``
     ``message``.
 ``failed``

@@ -38,6 +38,7 @@ class Panel:
         self.jobs = JobQueue(self.environment.interpreter)
         self.curation = Curation(self.settings)
         self.models_changed = Signal()
+        self._ended = False
         self._tidying = steps.run(tidy(runs_folder()), done=lambda nothing: None, failed=_raise)
         self.sections: list[Section] = []
         self._bars: dict[type[Section], ctk.ctkCollapsibleButton] = {}
@@ -72,7 +73,16 @@ class Panel:
         """Open the section in the file ``name`` and bring it into view."""
         bar = self._bars[type(self.section(name))]
         bar.collapsed = False
-        qt.QTimer.singleShot(0, functools.partial(_bring_into_view, bar))  # when it has its height
+        qt.QTimer.singleShot(0, functools.partial(self._bring_into_view, bar))  # when it has its height
+
+    def _bring_into_view(self, widget: qt.QWidget) -> None:
+        if self._ended:  # the widgets are gone
+            return
+        area = widget.parentWidget()
+        while area is not None and not area.inherits("QScrollArea"):
+            area = area.parentWidget()
+        if area is not None:
+            area.ensureWidgetVisible(widget)
 
     def enter(self) -> None:
         """The module has become visible."""
@@ -97,18 +107,11 @@ class Panel:
 
     def cleanup(self) -> None:
         """The module ends; detached jobs run on and are found again by their folders."""
+        self._ended = True
         self._tidying.cancel()
         for section in self.sections:
             section.cleanup()
         self.jobs.cleanup()
-
-
-def _bring_into_view(widget: qt.QWidget) -> None:
-    area = widget.parentWidget()
-    while area is not None and not area.inherits("QScrollArea"):
-        area = area.parentWidget()
-    if area is not None:
-        area.ensureWidgetVisible(widget)
 
 
 def _raise(error: Exception) -> None:

@@ -49,7 +49,8 @@ class Annotator:
             with contextlib.suppress(queue.Empty):
                 self._take(self._lines.get(timeout=0.1))
             ended = self._process.poll() is not None and self._lines.empty()
-            assert not ended and time.monotonic() < end, f"no '{word}', exit code {self._process.poll()}: {self._other}"
+            assert not ended, f"no '{word}', exit code {self._process.poll()}: {self._other}"
+            assert time.monotonic() < end, f"no '{word}' after {seconds} s: {self._other}"
 
     def _take(self, line):
         word, _, number = line.strip().partition(" ")

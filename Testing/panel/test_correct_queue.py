@@ -66,8 +66,12 @@ def saved(dataset, case_id="case-1"):
 def cases(**figures):
     rows = {
         "a": CaseSummary("a", "p1", state="new", time="2026-01-03"),
-        "b": CaseSummary("b", "p2", state="predicted", time="2026-01-02", figures={"uncertainty": 0.1}, volumes_ml={"x": 5}),
-        "c": CaseSummary("c", "p3", state="in review", time="2026-01-01", figures={"agreement": 0.4}, flags=("blurred",)),
+        "b": CaseSummary(
+            "b", "p2", state="predicted", time="2026-01-02", figures={"uncertainty": 0.1}, volumes_ml={"x": 5}
+        ),
+        "c": CaseSummary(
+            "c", "p3", state="in review", time="2026-01-01", figures={"agreement": 0.4}, flags=("blurred",)
+        ),
         "d": CaseSummary("d", "p4", state="accepted", time="2026-01-04", minutes=6.0, figures={"uncertainty": 0.9}),
         "e": CaseSummary("e", "p5", state="rejected", time="2026-01-05", minutes=2.0),
     }

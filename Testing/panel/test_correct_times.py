@@ -71,7 +71,9 @@ def test_the_window_lives_while_a_real_case_is_opened_edited_and_saved(real, wai
             getattr(real.tools, name)()
             settled(real, wait_until)
 
-        assert best(step) < LONGEST, name
+        found = best(step)
+        print("STEP", name, found)
+        assert found < LONGEST, name
     real.labels.choose(1)
     real.bench.choose(real.bench.label)
 
