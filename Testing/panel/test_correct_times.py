@@ -1,9 +1,8 @@
 """A case of usual size is opened, edited and saved while the window lives: nothing holds it up for 50 ms."""
 
-import numpy as np
 import pytest
 
-from correcting_cases import PATIENCE, make_dataset, open_case, real_dataset, settled
+from correcting_cases import PATIENCE, draw, make_dataset, open_case, real_dataset, settled
 
 LONGEST = 0.05  # s
 TRIES = 4
@@ -40,18 +39,6 @@ def real(panel, tmp_path, shared_data):
     return section
 
 
-def brush(section):
-    """A small box in the selection, without the time that Slicer's own tool takes."""
-    import slicer
-
-    from MedSegEffNetPanel.correcting.sandbox import SELECTION
-
-    session = section.desk.session
-    values = np.zeros(session.edits.labels.shape, dtype=np.uint8)
-    values[70:75, 100:120, 100:120] = 1
-    slicer.util.updateSegmentBinaryLabelmapFromArray(values, session.segmentation, SELECTION, session.reference)
-
-
 @pytest.mark.slow
 def test_the_window_lives_while_a_real_case_is_opened_edited_and_saved(real, wait_until, best, slicer_app):
     assert wait_until(lambda: len(real.queue.cases) == 2, PATIENCE)
@@ -65,15 +52,13 @@ def test_the_window_lives_while_a_real_case_is_opened_edited_and_saved(real, wai
 
     assert best(reopen) < LONGEST
     for name in ("grow", "add", "take", "smooth", "fill", "clear"):
-        brush(real)
+        draw(real, (slice(70, 75), slice(100, 120), slice(100, 120)))
 
         def step(name=name):
             getattr(real.tools, name)()
             settled(real, wait_until)
 
-        found = best(step)
-        print("STEP", name, found)
-        assert found < LONGEST, name
+        assert best(step) < LONGEST, name
     real.labels.choose(1)
     real.bench.choose(real.bench.label)
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk
 from slicer.i18n import tr as _
 
 from MedSegEffNetLib.errors import InputError
@@ -174,6 +173,8 @@ def _moved(piece: Piece, shift: np.ndarray) -> Piece:
 
 def _nearest(piece: Piece, to_other: np.ndarray) -> Piece:
     """``piece`` on the voxels that ``to_other`` (4, 4) leads to from its own indices (i, j, k)."""
+    import SimpleITK as sitk  # takes a tenth of a second: the panel opens without it
+
     inside = Selection.of(piece.layer == piece.value)
     if inside.empty:
         return piece

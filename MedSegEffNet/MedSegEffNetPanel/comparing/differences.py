@@ -6,7 +6,6 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 
 import numpy as np
-import SimpleITK as sitk
 from slicer.i18n import tr as _
 
 from MedSegEffNetLib.comparison import DIFFERENCES, difference_of
@@ -59,6 +58,8 @@ class Differences:
 
 def differences_of(here: np.ndarray, there: np.ndarray) -> Differences:
     """The differences of two label maps (K, J, I) of one grid."""
+    import SimpleITK as sitk  # takes a tenth of a second: the panel opens without it
+
     marked = difference_of(here, there)
     found = Selection.of(marked > 0)
     if found.empty:
