@@ -5,7 +5,7 @@ import pytest
 WIDTH = 320  # pixels, with the scroll bar
 
 
-@pytest.mark.parametrize("name", ["compare", "environment", "models"])
+@pytest.mark.parametrize("name", ["compare", "correct", "dataset", "environment", "models"])
 def test_a_section_fits_into_a_narrow_panel(panel, name):
     widget = panel.section(name).widget
     assert widget.minimumSizeHint.width() <= WIDTH, widths(widget)

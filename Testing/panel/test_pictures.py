@@ -95,7 +95,7 @@ def test_a_picture_of_an_error(sample, take, monkeypatch, wait_until):
     assert "vanished" in sample.ui.messageLabel.text
 
 
-@pytest.mark.parametrize("name", ["compare", "models", "environment"])
+@pytest.mark.parametrize("name", ["compare", "models", "environment", "correct"])
 def test_no_section_is_wider_than_the_panel(panel, window, take, name, wait_until):
     panel._bars[type(panel.section("segment"))].collapsed = True
     panel.show(name)
