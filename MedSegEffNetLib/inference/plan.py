@@ -8,12 +8,14 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.image import Image
-from MedSegEffNetLib.inference.options import Options
-from MedSegEffNetLib.models.bundle import Bundle
+
+if TYPE_CHECKING:  # the diagnosis asks for free memory where nothing that works on images may be installed yet
+    from MedSegEffNetLib.image import Image
+    from MedSegEffNetLib.inference.options import Options
+    from MedSegEffNetLib.models.bundle import Bundle
 
 BATCH_SIZE = 4
 VOXELS_AT_ONCE = 4_000_000  # of a case whose slices do not depend on each other; more only takes more memory

@@ -42,7 +42,7 @@ TASK = SegmentationTask(
     preprocessing=(
         Step("reorient", {"axes": "LPS"}),
         Step("resize", {"size": [256, 256]}),
-        Step("window", {"center": -250.0, "width": 1800.0, "clip_limit": 3.0, "tiles": 8}),
+        Step("window", {"center": -250.0, "width": 1800.0, "clip_limit": 2.0, "tiles": 8}),
         Step("standardize"),
     ),
     networks=(
