@@ -169,7 +169,8 @@ def write(path: str | Path, image: Image) -> None:
 def write_label_map(path: str | Path, label_map: Image, labels: Sequence[Label]) -> None:
     """Write a label map (values 0..255) as uint8; ``.seg.nrrd`` also stores the labels' names, colors and terminology.
 
-    ``.am`` has names and colors. Every label becomes a segment, also one that no voxel has. ``ValueError`` if a voxel has none of the label values;
+    ``.am`` has names and colors. Every label becomes a segment, also one that no voxel has. ``ValueError`` if
+    a voxel has none of the label values;
     other errors as in :func:`write`.
     """
     path = Path(path)

@@ -31,8 +31,8 @@ kind, with these fields (paths are in full, unknown numbers null):
     ``volumes_ml`` (by label; null where no voxel size is known), ``warnings``, ``measured`` (``seconds``, ``peak_mb``,
     ``device``, ``engine``, ``precision``, ``setup`` …), ``quality`` (``flag``: ``ok`` or ``doubtful``; ``reasons``, which
     are among the warnings, too; ``measures`` by name and region, from 0 to 1), ``measurements`` (rows with ``name``,
-    ``value`` and ``unit``; what the task measures beyond volumes). ``segment --batch``: ``output`` (folder), ``results`` (a CSV table
-    of the cases), ``total``, ``done``, ``skipped``, ``failed``.
+    ``value`` and ``unit``; what the task measures beyond volumes). ``segment --batch``: ``output`` (folder),
+    ``results`` (a CSV table of the cases), ``total``, ``done``, ``skipped``, ``failed``.
     ``train``: ``model`` (in the folder). ``evaluate``: ``output`` (folder), ``summary``. ``report``: ``output`` (file).
     ``compare``: ``output`` (folder or null), ``rows`` (as in its ``comparison.csv``).
     ``doctor``: ``diagnosis``. ``models``: ``models``, or ``model``, ``folder`` and ``output`` where they apply.

@@ -135,7 +135,8 @@ def uncertainty(probabilities: np.ndarray) -> np.ndarray:
 
     The largest binary entropy of a region's probability in bits, ``-p log2 p - (1 - p) log2 (1 - p)`` (Shannon, 1948).
     Of a mean over networks or flips it is the predictive entropy of the ensemble, which rises where they disagree as well
-    as where each is unsure (Lakshminarayanan et al., NeurIPS 2017). It grows with the nearness of ``p`` to 0.5, so that the entropy of the region nearest to 0.5 is the largest one.
+    as where each is unsure (Lakshminarayanan et al., NeurIPS 2017). It grows with the nearness of ``p`` to 0.5, so that the
+    entropy of the region nearest to 0.5 is the largest one.
     """
     nearest = np.abs(probabilities[0] - np.float32(0.5))
     for part in probabilities[1:]:

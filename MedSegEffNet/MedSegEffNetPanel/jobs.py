@@ -159,7 +159,8 @@ class PanelJob:
         return False
 
     def abandon(self) -> None:
-        """Slicer ends: a detached process goes on, another one is ended."""
+        """Slicer ends: a detached process goes on, another one is ended. Nobody is told any more: the widgets go as well."""
+        self.changed = Signal()
         if self._process is not None and not self.detached:
             self._ask_to_stop()
             self._process.kill()

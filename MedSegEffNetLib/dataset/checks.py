@@ -169,7 +169,7 @@ def _nesting(record: CaseRecord, label: Image, task: SegmentationTask) -> list[F
     """Pieces of an outer region that consist of the inner one alone: infection outside of the lung, say."""
     found = []
     for outer, inner in zip(task.regions, task.regions[1:], strict=False):
-        if task.nested and set(inner.labels) < set(outer.labels):
+        if set(inner.labels) < set(outer.labels):
             lonely = _lonely_pieces(np.isin(label.array, outer.labels), np.isin(label.array, inner.labels))
             if lonely:
                 text = f"{lonely} piece(s) of {outer.title} are {inner.title} altogether"

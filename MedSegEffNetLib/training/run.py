@@ -343,6 +343,9 @@ def _build(
 ) -> Path:
     best = {key: checkpoint.load(run / trainer.key / weights) for key, trainer in trainers.items()}
     encoder = getattr(next(iter(trainers.values())).network, "encoder", None)
+    start = getattr(encoder, "start", "random")
+    if request.parent:
+        start = request.parent.info["provenance"].get("encoder_start", "random")
     rows = [kept["row"] for kept in best.values()]
     epochs = {key: int(kept["row"]["epoch"]) for key, kept in best.items()}
     return build_bundle(
@@ -367,7 +370,7 @@ def _build(
                     "cases": {k: [c.id for c in v] for k, v in cases.items()},
                 },
                 "recipe": request.recipe.as_mapping(),
-                "encoder_start": getattr(encoder, "start", "random"),
+                "encoder_start": start,
                 "code_version": MedSegEffNetLib.__version__,
                 "python": platform.python_version(),
                 "torch": torch.__version__,
