@@ -95,7 +95,6 @@ TASK = SegmentationTask(
             "https://zenodo.org/records/3757476",
         ),
     ),
-    default_model="covid-ct-efficientnet",
     plausible_ml={"lung": VolumeRange(500, 9000, always=True)},
     checks=("chest_ct",),
     measures=(Measure("share", {"part": "infection", "whole": ["lung", "infection"], "title": "lung with infection"}),),
