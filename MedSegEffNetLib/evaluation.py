@@ -16,7 +16,6 @@ from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.readers import read_folder
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.image import Image
-from MedSegEffNetLib.inference import ensemble
 from MedSegEffNetLib.inference.options import Options
 from MedSegEffNetLib.inference.predict import segment_case
 from MedSegEffNetLib.job import Job
@@ -117,7 +116,7 @@ def evaluate_each(
     """
     task = _task(bundle)
     channels = {entry["key"]: set(entry["channels"]) for entry in bundle.info["networks"]}
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ensemble.names(bundle)}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in bundle.ensembles}
     for number, case in enumerate(cases):
         job.progress("Comparing ensembles", number, len(cases))
         images, true = _load(case)

@@ -23,7 +23,8 @@ kind, with these fields (paths are in full, unknown numbers null):
     Of a training: ``splits``, with ``cases`` and ``patients`` (counts) of each split by its name.
 ``epoch``
     Of a training: ``epoch``, ``train_loss``, ``train_dice``, ``train_iou``, ``train_accuracy``, ``val_loss``,
-    ``val_dice``, ``val_iou``, ``val_accuracy``, ``rate``, ``seconds``, ``best`` (the monitored figure), ``best_epoch``.
+    ``val_dice``, ``val_iou``, ``val_accuracy``, ``val_dice_<region>`` (each that a case tells),
+    ``rate``, ``seconds``, ``best`` (the monitored figure), ``best_epoch``.
 ``checkpoint``
     ``path`` (in the folder), ``epoch``.
 ``finished``

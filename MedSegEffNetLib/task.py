@@ -121,12 +121,12 @@ class Ensemble:
     ----------
     name : key used on the command line, e.g. ``first``.
     title : what it does, in words.
-    votes : region → channels whose networks' probabilities are averaged.
+    votes : region → channel → weight of its network's probabilities in the mean.
     """
 
     name: str
     title: str
-    votes: Mapping[str, tuple[str, ...]]
+    votes: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)

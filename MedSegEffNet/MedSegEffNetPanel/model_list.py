@@ -80,7 +80,7 @@ def search(listed: Sequence[ModelEntry], text: str) -> list[ModelEntry]:
 
 
 def _entry(bundle: Bundle, task: Task | None) -> ModelEntry:
-    info, metadata, ensembles = bundle.info, bundle.metadata, bundle.info.get("ensembles")
+    info, metadata = bundle.info, bundle.metadata
     title = str(info.get("title") or (task.title if task else bundle.task_id))
     description = str(metadata.get("description") or (task.description if task else ""))
     labels = tuple(label.name for label in bundle.labels)
@@ -102,7 +102,7 @@ def _entry(bundle: Bundle, task: Task | None) -> ModelEntry:
         time_text=_time_text(info["measured"]),
         megabytes=_megabytes(bundle),
         default=task is not None and task.default_model == bundle.name,
-        ensembles=tuple(ensembles) if isinstance(ensembles, Mapping) else (),
+        ensembles=bundle.ensembles if len(bundle.info["networks"]) > 1 else (),
         bundle=bundle,
         words=words.lower(),
     )

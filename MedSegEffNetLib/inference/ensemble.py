@@ -9,8 +9,11 @@ import numpy as np
 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.models.bundle import Bundle
+from MedSegEffNetLib.task import Ensemble
 
 Weights = Mapping[str, float]
+VALIDATED = "validated"
+GOOD_ENOUGH = 0.8
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,23 @@ class Votes:
         return tuple(dict.fromkeys(key for weights in self.by_region.values() for key in weights))
 
 
-def names(bundle: Bundle) -> list[str]:
-    """The ensembles of a model, its default first, then its single networks; a model of one network has neither."""
-    keys = [str(entry["key"]) for entry in bundle.info["networks"]]
-    return [*(str(entry["name"]) for entry in bundle.info.get("ensembles", [])), *keys] if len(keys) > 1 else keys
+def validated(dice: Mapping[str, Mapping[str, float]]) -> Ensemble:
+    """Votes that follow from the Dice of single networks on validation cases, as mean of region → network → Dice.
+
+    A network's vote for a region weighs as much as its Dice; one that reaches less than :data:`GOOD_ENOUGH` of the best
+    one's has none: a weak network adds more noise than knowledge to a mean.
+    """
+    votes = {}
+    for region, values in dice.items():
+        least = GOOD_ENOUGH * max(values.values())
+        votes[region] = {key: round(value, 3) for key, value in values.items() if value >= least and value > 0}
+        votes[region] = votes[region] or dict.fromkeys(values, 1.0)
+    return Ensemble(VALIDATED, "every region from the networks that found it best on validation cases", votes)
 
 
 def check(bundle: Bundle, ensemble: str) -> None:
     """Raise an :class:`InputError` if the model has no ``ensemble`` (empty: its default)."""
-    there = names(bundle)
+    there = bundle.ensembles
     if ensemble and ensemble not in there:
         raise InputError(f"model {bundle.name} has no ensemble '{ensemble}'", expected="one of " + ", ".join(there))
 
@@ -56,7 +67,7 @@ def choose(bundle: Bundle, ensemble: str, given: Collection[str]) -> Votes:
         The model has no such ensemble or network, or an image of the single network asked for is missing.
     """
     check(bundle, ensemble)
-    name = ensemble or names(bundle)[0]
+    name = ensemble or bundle.ensembles[0]
     channels = {str(entry["key"]): entry["channels"] for entry in bundle.info["networks"]}
     separate = bool(bundle.info.get("ensembles"))
     usable = [key for key, needed in channels.items() if not separate or set(needed) <= set(given)]

@@ -16,7 +16,7 @@ import MedSegEffNetLib
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.models import card
 from MedSegEffNetLib.models.bundle import CARD, CONFIG, METADATA, OUR_KEY, SCHEMA, Bundle, sha256, terminology_data
-from MedSegEffNetLib.task import SegmentationTask, Step
+from MedSegEffNetLib.task import Ensemble, SegmentationTask, Step
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +40,7 @@ class FinishedTraining:
     preprocessing : steps with learnt statistics.
     provenance : what the model was trained on, and how.
     postprocessing, thresholds : clean-up of the masks, and where they are cut; chosen on validation cases.
+    ensembles : ways to vote beside the task's; the first of them becomes the default.
     """
 
     task: SegmentationTask
@@ -51,6 +52,7 @@ class FinishedTraining:
     provenance: Mapping[str, Any]
     postprocessing: tuple[Step, ...] = ()
     thresholds: tuple[float, ...] = ()
+    ensembles: tuple[Ensemble, ...] = ()
     version: str = "0.1.0"
     measured: Mapping[str, Any] = field(default_factory=dict)
 
@@ -196,14 +198,7 @@ def _info(training: FinishedTraining, networks: list[dict[str, Any]]) -> dict[st
         "inputs": [asdict(channel) for channel in task.channels],
         "preprocessing": _steps(training.preprocessing),
         "networks": networks,
-        "ensembles": [
-            {
-                "name": ensemble.name,
-                "title": ensemble.title,
-                "votes": {region: dict.fromkeys(keys, 1.0) for region, keys in ensemble.votes.items()},
-            }
-            for ensemble in task.ensembles
-        ],
+        "ensembles": [asdict(ensemble) for ensemble in (*training.ensembles, *task.ensembles)],
         "regions": [asdict(region) for region in task.regions],
         "labels": [
             {

@@ -105,6 +105,12 @@ class Bundle:
         return 3 if any(entry.get("depth") for entry in self.info["networks"]) else 2
 
     @property
+    def ensembles(self) -> tuple[str, ...]:
+        """The ways to let its networks vote, the default first, then each network alone; a single network: its key."""
+        keys = [str(entry["key"]) for entry in self.info["networks"]]
+        return (*(str(entry["name"]) for entry in self.info.get("ensembles", [])), *keys) if len(keys) > 1 else (*keys,)
+
+    @property
     def card(self) -> str:
         """The model card (Markdown)."""
         path = self.folder / CARD

@@ -82,9 +82,9 @@ def find(model: str) -> Bundle:
 
 
 def _how_to_get_one(task: Task) -> str:
-    if task.kind == "segmentation" and task.dimensions == 2:
+    if task.kind == "segmentation":
         return f"train one: medsegeffnet train {task.id} --data FOLDER --run FOLDER"
-    return "this version cannot train one either; tumor-slices segments tumors slice by slice"
+    return "this version cannot train one either"
 
 
 def _version_key(version: str) -> tuple[int, ...]:

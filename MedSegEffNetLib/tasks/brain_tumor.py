@@ -93,12 +93,12 @@ TASK = SegmentationTask(
         Ensemble(
             "first",
             "ET and TC from T1ce, WT from FLAIR, T1ce and T2",
-            {"ET": ("t1ce",), "TC": ("t1ce",), "WT": ("flair", "t1ce", "t2")},
+            {"ET": {"t1ce": 1}, "TC": {"t1ce": 1}, "WT": {"flair": 1, "t1ce": 1, "t2": 1}},
         ),
         Ensemble(
             "second",
             "ET and TC from T1ce, WT from all four",
-            {"ET": ("t1ce",), "TC": ("t1ce",), "WT": ("flair", "t1ce", "t2", "t1")},
+            {"ET": {"t1ce": 1}, "TC": {"t1ce": 1}, "WT": {"flair": 1, "t1ce": 1, "t2": 1, "t1": 1}},
         ),
     ),
     metrics=("dice", "iou", "sensitivity", "specificity", "precision", "f1", "hd95"),

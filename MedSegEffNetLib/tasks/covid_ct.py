@@ -114,4 +114,5 @@ TASK = SegmentationTask(
         )
         for split, mean in zip(("training and validation", "test"), figures, strict=True)
     ),
+    default_model="covid-ct-efficientnet",
 )

@@ -102,4 +102,5 @@ TASK = SegmentationTask(
         )
         for system, mean in (("U-Net", 0.81), ("EfficientNet U-Net", 0.90))
     ),
+    default_model="skin-layers-efficientnet",
 )

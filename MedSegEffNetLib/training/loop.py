@@ -53,6 +53,7 @@ class Trainer:
     exclusive : whether the outputs are exclusive classes (softmax, background first).
     device : where the network runs.
     feed : makes the batches; None: what the network's dimensions ask for.
+    regions : names of the task's regions in the order of the outputs; the validation tells the Dice of each.
     key : which one this is where a run trains several: their files lie in folders of these names, and events tell it.
     """
 
@@ -62,6 +63,7 @@ class Trainer:
     exclusive: bool = False
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     feed: Feed | None = None
+    regions: tuple[str, ...] = ()
     key: str = ""
     epoch: int = 0
     best: float = -math.inf
@@ -112,7 +114,7 @@ class Trainer:
             stage = f"Epoch {self.epoch + 1} of {self.recipe.epochs}"
             job.progress(f"{self.key}: {stage}" if self.key else stage, number + 1, count)
             job.check_stop()
-        scores = _figures(counts, self.exclusive)
+        scores = _figures(counts)
         return {"train_loss": total / count, **{f"train_{name}": value for name, value in scores.items()}}
 
     def _step(self, images: Tensor, targets: Tensor) -> tuple[float, np.ndarray]:
@@ -145,9 +147,13 @@ class Trainer:
 
     @torch.inference_mode()
     def validate(self, cases: Sequence[Any], job: Job) -> dict[str, float]:
-        """Mean figures over cases: loss, and Dice, IoU and accuracy of each case's whole volume, known regions averaged."""
+        """Mean figures over cases: loss, and Dice, IoU and accuracy of each case's whole volume, known regions averaged.
+
+        Dice of each of :attr:`regions` as well (``val_dice_<region>``), over the cases that tell it.
+        """
         self.average.eval()
         losses, figures = [], []
+        dice: dict[str, list[float]] = {}
         for number, case in enumerate(cases):
             counts, known = np.zeros(1, dtype=np.int64), np.ones(1, dtype=bool)
             for images, targets in self._feed.validation(case):
@@ -158,9 +164,13 @@ class Trainer:
                 losses.append(float(self.loss(logits, targets, self.exclusive)))
                 counts = counts + _count(logits, targets, self.exclusive)
                 known = known & (targets >= 0).transpose(0, 1).flatten(1).all(dim=1).cpu().numpy()
-            figures.append(_figures(counts[:, known], self.exclusive))
+            known = known[int(self.exclusive) :]
+            figures.append(_figures(counts[:, known]))
+            for name, value, told in zip(self.regions, _dice(counts), known, strict=False):
+                dice.setdefault(name, []).extend([float(value)] if told else [])
             job.progress("Validation", number + 1, len(cases))
         means = {name: float(np.mean([row[name] for row in figures])) for name in figures[0]} if figures else {}
+        means |= {f"dice_{name}": float(np.mean(values)) for name, values in dice.items() if values}
         return {"val_loss": float(np.mean(losses)) if losses else math.nan, **{f"val_{k}": v for k, v in means.items()}}
 
     def _finish_epoch(self, row: dict[str, float], run: Path, job: Job) -> None:
@@ -269,7 +279,7 @@ def _raise_background(targets: Tensor, alpha: float, generator: torch.Generator)
 
 
 def _count(logits: Tensor, targets: Tensor, exclusive: bool) -> np.ndarray:
-    """True positives, false positives, false negatives and true negatives a region, ``(4, R)``."""
+    """True positives, false positives, false negatives and true negatives a region, ``(4, R)``; background is none."""
     if exclusive:
         predicted = torch.zeros_like(targets, dtype=torch.bool).scatter_(1, logits.argmax(1, keepdim=True), True)
     else:
@@ -278,14 +288,19 @@ def _count(logits: Tensor, targets: Tensor, exclusive: bool) -> np.ndarray:
     axes = (0, *range(2, targets.ndim))
     hits, alarms = (predicted & true).sum(axes), (predicted & false).sum(axes)
     misses, rest = (~predicted & true).sum(axes), (~predicted & false).sum(axes)
-    return torch.stack([hits, alarms, misses, rest]).cpu().numpy()
+    return torch.stack([hits, alarms, misses, rest])[:, int(exclusive) :].cpu().numpy()
 
 
-def _figures(counts: np.ndarray, exclusive: bool) -> dict[str, float]:
-    hits, alarms, misses, rest = counts[:, 1:] if exclusive else counts
+def _dice(counts: np.ndarray) -> np.ndarray:
+    """Dice of each region, ``(R,)``; 1 where there is nothing and nothing was found."""
+    hits, alarms, misses, _ = counts
     found = 2 * hits + alarms + misses
-    dice = np.where(found == 0, 1.0, 2 * hits / np.maximum(found, 1))
+    return np.where(found == 0, 1.0, 2 * hits / np.maximum(found, 1))
+
+
+def _figures(counts: np.ndarray) -> dict[str, float]:
+    hits, alarms, misses, rest = counts
     union = hits + alarms + misses
     iou = np.where(union == 0, 1.0, hits / np.maximum(union, 1))
     accuracy = (hits + rest) / (union + rest)
-    return {"dice": float(dice.mean()), "iou": float(iou.mean()), "accuracy": float(accuracy.mean())}
+    return {"dice": float(_dice(counts).mean()), "iou": float(iou.mean()), "accuracy": float(accuracy.mean())}

@@ -10,11 +10,6 @@ PATIENCE = 120  # s
 
 
 @pytest.fixture
-def section(panel):
-    return panel.section("segment")
-
-
-@pytest.fixture
 def cases(tmp_path):
     """A folder with three cases, the second without its required channel."""
     folder = tmp_path / "cases"

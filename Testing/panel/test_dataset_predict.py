@@ -97,9 +97,11 @@ def test_a_predicted_case_is_opened_with_a_double_click(filled, wait_until, monk
     assert wanted == ["carl"]
 
 
-def test_a_task_without_a_model_says_so(section, tmp_path, wait_until):
+def test_a_task_without_a_model_says_so(section, tmp_path, wait_until, monkeypatch):
     from MedSegEffNetLib.dataset.store import Dataset
+    from MedSegEffNetPanel.curating import predicting
 
+    monkeypatch.setattr(predicting.model_list, "entries", list)
     section.open_folder(Dataset.create(tmp_path / "skin", "skin-layers").folder)
     assert "No model of this task is installed" in section.ui.predictButton.toolTip
 

@@ -11,6 +11,8 @@ import pytest
 from cases import SHIPPED_MODEL as SHIPPED
 from MedSegEffNetLib.models.bundle import METADATA
 
+TUMOR_SLICES = "tumor-slices-efficientnet"
+
 pytestmark = pytest.mark.usefixtures("slicer_app", "models")
 
 
@@ -27,6 +29,13 @@ def install(models, name, version, card=None, **keys):
     return folder
 
 
+def shipped(name=TUMOR_SLICES):
+    """The entry of a shipped model."""
+    from MedSegEffNetPanel import model_list
+
+    return next(entry for entry in model_list.entries() if entry.name == name)
+
+
 def test_default_models_come_first_then_newest_versions_and_broken_ones_last(models):
     from MedSegEffNetPanel import model_list
 
@@ -34,9 +43,12 @@ def test_default_models_come_first_then_newest_versions_and_broken_ones_last(mod
         install(models, "a-model", version)
     (install(models, "broken", "1.0.0") / METADATA).write_text("{", encoding="utf-8")
     listed = model_list.entries()
-    assert listed[0].key == "tumor-slices-efficientnet@1.0.0"
-    assert [entry.key for entry in listed[1:3]] == ["a-model@0.10.0", "a-model@0.9.0"]
-    assert [entry.where for entry in listed[:2]] == ["shipped", "user"]
+    defaults = [entry for entry in listed if entry.default]
+    assert listed[: len(defaults)] == defaults
+    assert TUMOR_SLICES in [entry.name for entry in defaults]
+    assert {entry.where for entry in defaults} == {"shipped"}
+    others = listed[len(defaults) :]
+    assert [(entry.key, entry.where) for entry in others[:2]] == [("a-model@0.10.0", "user"), ("a-model@0.9.0", "user")]
     assert listed[-1].folder == models / "broken-1.0.0"
     assert listed[-1].bundle is None
     assert "cannot be read" in listed[-1].problem
@@ -45,9 +57,7 @@ def test_default_models_come_first_then_newest_versions_and_broken_ones_last(mod
 
 
 def test_an_entry_says_what_a_model_takes_marks_and_costs():
-    from MedSegEffNetPanel import model_list
-
-    entry = model_list.entries()[0]
+    entry = shipped()
     assert entry.channels == "FLAIR (optional: T1, T1 post-contrast)"
     assert entry.labels == ("tumor",)
     assert entry.licence.startswith("CC BY-NC-SA 4.0")
@@ -71,7 +81,8 @@ def test_search_finds_every_word_in_names_tasks_labels_and_other_spellings_of_ch
     install(models, "glioma-parts", "2.0.0")
     listed = model_list.entries()
     assert [entry.name for entry in model_list.search(listed, "parts GLIOMA flair")] == ["glioma-parts"]
-    assert len(model_list.search(listed, "t1gd tumor")) == len(listed)
+    brain = [entry for entry in listed if entry.task in ("tumor-slices", "brain-tumor")]
+    assert model_list.search(listed, "t1gd tumor") == brain
     assert model_list.search(listed, "tumor lung") == []
     assert model_list.search(listed, "  ") == listed
 
@@ -88,10 +99,9 @@ def test_listing_takes_no_time_that_a_user_would_notice(models):
 
 
 def test_the_card_has_a_head_block_with_colors_licence_time_and_disclaimer():
-    from MedSegEffNetPanel import model_list
     from MedSegEffNetPanel.card_view import card_html
 
-    html = card_html(model_list.entries()[0])
+    html = card_html(shipped())
     for part in (
         "Not for clinical use",
         '<font color="#e64b35">&#9632;</font>&nbsp;tumor',
@@ -142,3 +152,15 @@ def test_markdown_becomes_html():
     )
     assert markdown_html("a | b\nno table") == "<p>a | b no table</p>"
     assert markdown_html("") == ""
+
+
+def test_a_model_of_several_networks_offers_its_ensembles_and_each_network_alone(models):
+    from MedSegEffNetPanel import model_list
+
+    folder = install(models, "two", "1.0.0", ensembles=[{"name": "both", "title": "", "votes": {}}])
+    metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+    network = metadata["medsegeffnet"]["networks"][0]
+    metadata["medsegeffnet"]["networks"] = [network | {"key": "flair"}, network | {"key": "t1"}]
+    (folder / METADATA).write_text(json.dumps(metadata), encoding="utf-8")
+    assert shipped("two").ensembles == ("both", "flair", "t1")
+    assert shipped().ensembles == ()

@@ -15,7 +15,7 @@ from MedSegEffNetPanel.bridge.underlays import hide_underlay, remove_underlay, u
 from MedSegEffNetPanel.comparing.agreement import Agreement, agreement
 from MedSegEffNetPanel.comparing.difference_view import DifferenceView, Widgets
 from MedSegEffNetPanel.comparing.others import Other, OtherPicker
-from MedSegEffNetPanel.comparing.proposal import Proposal, reasons_against
+from MedSegEffNetPanel.comparing.proposal import Proposal, reasons_against, suited
 from MedSegEffNetPanel.comparing.tables import fill_table, prepare_table
 from MedSegEffNetPanel.comparing.taking import take_label
 from MedSegEffNetPanel.segmenting.request import join_reasons
@@ -224,13 +224,17 @@ class CaseView:
             return [self.picker.problem()]
         if self._proposal is not None:
             return [_("A proposal is under way.")]
-        segment = self._panel.section("segment")
-        entry = segment.models.entry
-        return segment.common_reasons() + (reasons_against(self._session, entry) if entry is not None else [])
+        entry = self._model()
+        common = self._panel.section("segment").common_reasons()
+        return common + (reasons_against(self._session, entry) if entry is not None else [])
+
+    def _model(self) -> Any:
+        models = self._panel.section("segment").models
+        return suited(self._session, models.entry, models.usable)
 
     def _on_propose(self) -> None:
         self._message = ""
-        self._proposal = Proposal(self._panel, self._session, self._panel.section("segment").models.entry)
+        self._proposal = Proposal(self._panel, self._session, self._model())
         self._proposal.changed.connect(self._on_proposal)
         try:
             self._proposal.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,12 @@ def reasons_against(session: Any, entry: Any) -> list[str]:
         text = _("{model} needs images that the case has not: {channels}. Choose another model in Segment.")
         reasons.append(text.format(model=entry.key, channels=", ".join(missing) or entry.channels))
     return reasons
+
+
+def suited(session: Any, chosen: Any, usable: Iterable[Any]) -> Any:
+    """The model to ask for the case: the chosen one or, where that cannot be asked, the first usable one that can."""
+    fitting = (entry for entry in (chosen, *usable) if entry is not None and not reasons_against(session, entry))
+    return next(fitting, chosen)
 
 
 def _label_map(path: Any, expected: Grid, values: dict[int, int]) -> np.ndarray:

@@ -45,6 +45,7 @@ class PanelSection(Section):
         self._queue = JobQueue(self.panel.environment.interpreter)
         self._shown: list[ModelEntry] = []
         self._endings: dict[Path, str] = {}  # of the jobs since the queue was last empty, by folder
+        self._ended: set[Path] = set()  # the folders of all jobs whose end was told
         self._failed: PanelJob | None = None  # the last one that did
         table = self.ui.modelTable
         table.setColumnCount(4)
@@ -192,8 +193,9 @@ class PanelSection(Section):
         self._on_job(told, job)
 
     def _on_job(self, told: Told, job: PanelJob) -> None:
-        ended = job.state.over and job.folder not in self._endings
+        ended = job.state.over and job.folder not in self._ended  # its process may still say something afterwards
         if ended:
+            self._ended.add(job.folder)
             self._endings[job.folder] = _ending(job, told)
             self._failed = job if job.error is not None else self._failed
         self._show_progress(job)

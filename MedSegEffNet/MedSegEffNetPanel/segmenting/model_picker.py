@@ -24,7 +24,7 @@ class ModelPicker:
 
     def __init__(self, ui) -> None:
         self._ui = ui
-        self._usable: list[model_list.ModelEntry] = []
+        self.usable: list[model_list.ModelEntry] = []  # all that are listed, whatever the search finds
         self._shown: list[model_list.ModelEntry] = []
         self._missing = ""  # the scene's model, if it is not installed
         self.entry: Any = None  # the chosen ModelEntry, or None
@@ -43,9 +43,9 @@ class ModelPicker:
         wanted : ``name@version`` of the scene's model. If it is not installed none is chosen, and that is told.
         usual : the one that is chosen where the scene wants none; the first one if it is empty or not installed.
         """
-        self._usable = [entry for entry in model_list.entries() if not entry.problem and entry.kind == "segmentation"]
-        known = {entry.key: entry for entry in self._usable}
-        first = next(iter(self._usable), None)
+        self.usable = [entry for entry in model_list.entries() if not entry.problem and entry.kind == "segmentation"]
+        known = {entry.key: entry for entry in self.usable}
+        first = next(iter(self.usable), None)
         before = self.entry.key if self.entry else ""
         self.entry = known.get(wanted) if wanted else known.get(before) or known.get(usual) or first
         self._missing = "" if self.entry else wanted
@@ -55,7 +55,7 @@ class ModelPicker:
             self.chosen.emit(self.entry)
 
     def _show_found(self, text: str) -> None:
-        self._shown = model_list.search(self._usable, text)
+        self._shown = model_list.search(self.usable, text)
         shown = self._ui.modelList
         was = shown.blockSignals(True)
         shown.clear()

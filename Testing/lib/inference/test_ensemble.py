@@ -1,25 +1,29 @@
 """Several networks, each with its own image: who votes for what, and what is said when one cannot."""
 
-from types import SimpleNamespace
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.inference.ensemble import Ballot, Votes, choose, names
+from MedSegEffNetLib.inference.ensemble import Ballot, Votes, choose, validated
+from MedSegEffNetLib.models.bundle import OUR_KEY, Bundle
 from MedSegEffNetLib.task import get_segmentation_task
 
 BRAIN = get_segmentation_task("brain-tumor")
 
 
-def a_model(*keys):
+def a_model(*keys, more=()):
     """What the votes need to know of a model that has a network for each of these channels."""
-    ensembles = [
-        {"name": e.name, "votes": {region: dict.fromkeys(channels, 1.0) for region, channels in e.votes.items()}}
-        for e in BRAIN.ensembles
-    ]
-    info = {"networks": [{"key": key, "channels": [key]} for key in keys], "ensembles": ensembles}
-    return SimpleNamespace(name="model", info=info, channels=BRAIN.channels, regions=BRAIN.regions)
+    info = {
+        "name": "model",
+        "networks": [{"key": key, "channels": [key]} for key in keys],
+        "ensembles": [asdict(ensemble) for ensemble in (*more, *BRAIN.ensembles)],
+        "inputs": [asdict(channel) for channel in BRAIN.channels],
+        "regions": [asdict(region) for region in BRAIN.regions],
+    }
+    return Bundle(Path("model"), {OUR_KEY: info})
 
 
 ALL = ("t1", "t1ce", "t2", "flair")
@@ -27,13 +31,23 @@ ALL = ("t1", "t1ce", "t2", "flair")
 
 def test_the_first_combination_is_the_default_and_the_second_adds_t1():
     model = a_model(*ALL)
-    assert names(model) == ["first", "second", *ALL]
+    assert model.ensembles == ("first", "second", *ALL)
     first, second = choose(model, "", ALL), choose(model, "second", ALL)
     assert first.by_region["ET"] == first.by_region["TC"] == {"t1ce": 1.0}
     assert set(first.by_region["WT"]) == {"flair", "t1ce", "t2"}
     assert second.by_region["WT"] == {"flair": 0.25, "t1ce": 0.25, "t2": 0.25, "t1": 0.25}
     assert set(first.networks) == {"t1ce", "flair", "t2"}
     assert not first.warnings
+
+
+def test_votes_that_follow_from_a_validation_come_first_and_leave_weak_networks_out():
+    dice = {"WT": {"flair": 0.8, "t1ce": 0.6, "t2": 0.7}, "TC": {"t1ce": 0.5, "flair": 0.1}, "ET": {"t1ce": 0.0}}
+    model = a_model(*ALL, more=(validated(dice),))
+    assert model.ensembles[0] == "validated"
+    votes = choose(model, "", ALL)
+    assert votes.by_region["WT"] == pytest.approx({"flair": 0.8 / 1.5, "t2": 0.7 / 1.5})
+    assert votes.by_region["TC"] == {"t1ce": 1.0}
+    assert votes.by_region["ET"] == {"t1ce": 1.0}
 
 
 def test_a_missing_image_leaves_the_vote_to_the_others_and_says_so():

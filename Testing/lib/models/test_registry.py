@@ -1,12 +1,18 @@
 """Models are found by name, version, folder and task."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.models import registry
 from MedSegEffNetLib.models.build import Publication, publish
+from MedSegEffNetLib.resources import resources_folder
+from MedSegEffNetLib.task import list_tasks
+
+SHIPPED = sorted(path.name for path in (resources_folder() / "Models").iterdir() if path.is_dir())
+DEFAULTS = {task.id: task.default_model for task in list_tasks().values() if task.default_model}
 
 
 @pytest.fixture
@@ -17,6 +23,13 @@ def installed(bundle, tmp_path, monkeypatch):
     for version in ("0.9.0", "0.10.0"):
         publish(bundle.folder, Publication(version, {}, {}, "", ""), tmp_path / "Models" / f"tiny-{version}")
     return tmp_path / "Models"
+
+
+@pytest.fixture
+def without_models(installed, monkeypatch):
+    """No task has a default model, whichever have one in truth."""
+    unshipped = {task.id: replace(task, default_model="") for task in list_tasks().values()}
+    monkeypatch.setattr(registry, "list_tasks", lambda: unshipped)
 
 
 def test_the_newest_version_is_meant_unless_one_is_named(installed):
@@ -36,24 +49,33 @@ def test_what_is_not_there_is_refused_with_what_is(installed):
     assert "tumor-slices-unet@0.10.0" in caught.value.expected
     with pytest.raises(InputError, match=r"0\.8\.0"):
         registry.find("tumor-slices-unet@0.8.0")
+
+
+@pytest.mark.parametrize("name", ["covid-ct", "brain-tumor"])
+def test_a_task_without_a_model_says_how_to_get_one(without_models, name):
     with pytest.raises(InputError, match="is shipped yet") as caught:
-        registry.find("covid-ct")
-    assert "medsegeffnet train covid-ct" in caught.value.hint
+        registry.find(name)
+    assert f"medsegeffnet train {name}" in caught.value.hint
+
+
+def test_a_task_that_cannot_be_trained_says_so(without_models):
     with pytest.raises(InputError, match="is shipped yet") as caught:
-        registry.find("brain-tumor")
+        registry.find("mri-synthesis")
     assert "cannot train" in caught.value.hint
 
 
-def test_the_shipped_models_are_whole():
-    shipped = [bundle for bundle in registry.list_models() if "tumor-slices" in bundle.name]
-    assert shipped
-    for bundle in shipped:
-        bundle.verify()
-        assert "Not for clinical use" in bundle.card
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_model_is_whole_and_says_that_it_is_for_research(name):
+    bundle = registry.find(name)
+    assert bundle.folder.name == name
+    bundle.verify()
+    assert "Not for clinical use" in bundle.card
 
 
-def test_a_tasks_id_means_its_default_model():
-    assert registry.find("tumor-slices").name == "tumor-slices-efficientnet"
+@pytest.mark.parametrize(("task", "model"), sorted(DEFAULTS.items()))
+def test_a_tasks_id_means_its_default_model_which_is_shipped(task, model):
+    assert model in SHIPPED
+    assert registry.find(task).name == model
 
 
 def test_a_broken_model_is_passed_over_and_its_reason_is_told(installed):

@@ -157,8 +157,11 @@ def test_a_region_that_a_case_does_not_tell_is_left_out_of_its_figures():
             logits[0, 0, 2:6, 2:6] = 9
             return self.scale * logits
 
-    trainer = Trainer(Guess(), Recipe(epochs=1), CHANNELS, feed=Known())
+    trainer = Trainer(Guess(), Recipe(epochs=1), CHANNELS, feed=Known(), regions=("WT", "TC"))
     job = Job.open(None, {})
+    both = trainer.validate(["unknown", "known"], job)
+    assert (both["val_dice_WT"], both["val_dice_TC"]) == (1.0, 0.0)
+    assert "val_dice_TC" not in trainer.validate(["unknown"], job)
     assert trainer.validate(["unknown"], job)["val_dice"] == 1.0
     assert trainer.validate(["known"], job)["val_dice"] == 0.5
 

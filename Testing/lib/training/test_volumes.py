@@ -84,6 +84,7 @@ def test_one_network_a_modality_is_trained_and_they_become_one_model(patients, t
     bundle = Bundle.open(folder)
     bundle.verify()
     assert [entry["key"] for entry in bundle.info["networks"]] == ["t1ce", "flair"]
+    assert bundle.ensembles == ("validated", "first", "second", "t1ce", "flair")
     events = read_events(tmp_path / "run")[0]
     epochs = [(event["network"], event["epoch"]) for event in events if event["event"] == "epoch"]
     assert epochs == [("t1ce", 1), ("t1ce", 2), ("flair", 1), ("flair", 2)]
