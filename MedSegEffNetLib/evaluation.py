@@ -274,12 +274,14 @@ def _examples(
     if not ranked:
         return []
     roles = {ranked[len(ranked) // 2].id: "Median", ranked[-1].id: "Worst", ranked[0].id: "Best"}
+    titles = {channel.name: channel.title for channel in task.channels}
     examples = []
     for case in ranked:
         if case.id in roles:
             images, true, predicted = _segment(case, bundle, options)
             caption = f"{roles[case.id]}: {case.id}, Dice {dice[case.id]:.3f}"
-            examples.append(
-                report.Example(caption, images, true, predicted, task.shown_on, all_views=task.dimensions == 3)
-            )
+            named = {titles[name]: image for name, image in images.items()}
+            shown = titles.get(task.shown_on, "")
+            example = report.Example(caption, named, true, predicted, shown, task.dimensions == 3, task.shown_window)
+            examples.append(example)
     return examples

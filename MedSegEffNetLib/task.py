@@ -198,6 +198,7 @@ class SegmentationTask:
     default_model : the shipped model that the task's id stands for on the command line; empty: none is shipped yet.
     published : figures that an evaluation shows beside its own.
     shown_on : channel on which pictures show the labels; empty: the one in which they stand out most.
+    shown_window : darkest and brightest value in pictures of CT in Hounsfield units; None: found in the image.
     plausible_ml : region → volumes that it can have; a result beyond them is told to be doubtful.
     checks : what to look for in the images of a case, keys of ``CHECKS`` in :mod:`MedSegEffNetLib.inference.doubts`.
     measures : what is measured on a result beyond the labels' volumes, with one figure or several each.
@@ -222,6 +223,7 @@ class SegmentationTask:
     default_model: str = ""
     published: tuple[PublishedFigure, ...] = ()
     shown_on: str = ""
+    shown_window: tuple[float, float] | None = None
     plausible_ml: Mapping[str, VolumeRange] = field(default_factory=dict)
     checks: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()

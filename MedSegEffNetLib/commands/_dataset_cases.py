@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from MedSegEffNetLib.dataset.records import CaseRecord
+from MedSegEffNetLib.dataset.records import STATES, CaseRecord
 from MedSegEffNetLib.dataset.store import Dataset
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.terminal import table
@@ -164,6 +164,8 @@ def _save(dataset: Dataset, arguments: argparse.Namespace, author: str) -> None:
 
 def _list(arguments: argparse.Namespace) -> None:
     dataset = Dataset.open(arguments.dataset)
+    if arguments.state not in (None, *STATES):
+        raise InputError(f"there is no state '{arguments.state}'", expected="one of " + ", ".join(STATES))
     rows = [row for row in dataset.list() if arguments.state in (None, row.state)]
     cells = [
         [

@@ -76,6 +76,7 @@ def _write_csv(path: Path, rows: list[dict[str, str]], columns: list[str]) -> No
 
 
 def _split(arguments: argparse.Namespace) -> None:
+    from MedSegEffNetLib.dataset.leaks import find_leaks
     from MedSegEffNetLib.dataset.splits import FRACTIONS, add_patients, make_splits, move, read_splits
 
     dataset = Dataset.open(arguments.dataset)
@@ -85,10 +86,10 @@ def _split(arguments: argparse.Namespace) -> None:
     for patient, name in _pairs(arguments.move):
         move(dataset, patient, name)
     splits = read_splits(dataset)
-    if splits is None or arguments.fractions:
+    if splits is None or arguments.fractions or arguments.seed is not None:
         if abs(sum(fractions.values()) - 1) > 1e-6:
             raise InputError(f"the fractions sum to {sum(fractions.values()):g}", expected="1")
-        splits = make_splits(dataset, fractions, arguments.seed)
+        splits = make_splits(dataset, fractions, arguments.seed or 0)
     rows = dataset.list()
     cases = Counter(splits.of(row.patient) for row in rows if not row.problem)
     patients = Counter(splits.patients.values())
@@ -100,6 +101,7 @@ def _split(arguments: argparse.Namespace) -> None:
     text = table(lines, ["split", "patients", "cases", "mean labelled mL"])
     if cases[""]:
         text += f"\n\n{cases['']} cases of patients without a split: `dataset split FOLDER --add` gives them one"
+    text += "".join(f"\n\nLEAK: {leak.text}" for leak in find_leaks(dataset, splits) if leak.severity == "error")
     say(arguments, splits, text)
 
 

@@ -120,6 +120,7 @@ def write_report(path: Path, title: str, images: Mapping[str, Image], result: Re
         warnings=[text for text in result.warnings if text not in result.quality.reasons],
         doubts=result.quality.reasons,
         shown_on=titles.get(getattr(task, "shown_on", ""), ""),
+        shown_window=getattr(task, "shown_window", None),
         measured=result.measured,
     )
 

@@ -116,7 +116,7 @@ def _add_dividing(add: Adding) -> None:
     split.add_argument(
         "--fractions", nargs="+", default=[], metavar="NAME=PART", help="default: train=0.7 val=0.15 test=0.15"
     )  # fmt: skip
-    split.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    split.add_argument("--seed", type=int, metavar="N", help="of new splits (default: 0)")
     split.add_argument("--add", action="store_true", help="give patients without a split one; no other changes")
     split.add_argument("--move", nargs="+", default=[], metavar="PATIENT=NAME", help="put patients into another split")
     snapshot = add("snapshot", "write down the accepted cases as they are now, for a training", author=True)

@@ -46,10 +46,12 @@ def take_snapshot(dataset: Dataset, author: str, comment: str = "", *, synthesis
     Raises
     ------
     InputError
-        No case is accepted.
+        No case is accepted, or two of them show the same image in two splits. (Resampled and flipped copies are found by
+        :func:`MedSegEffNetLib.dataset.leaks.find_leaks`, which has to read images.)
     """
     splits = read_splits(dataset)
-    cases = []
+    cases: list[dict[str, Any]] = []
+    first: dict[str, dict[str, Any]] = {}  # case by the voxels of its images
     for record in accepted(dataset, synthesised=synthesised):
         label = record.version(record.current)
         cases.append({
@@ -58,6 +60,8 @@ def take_snapshot(dataset: Dataset, author: str, comment: str = "", *, synthesis
             "images": {name: image.sha256 for name, image in sorted(record.images.items())},
             "synthesised": record.synthesised,
         })  # fmt: skip
+        for image in record.images.values():
+            _refuse_leak(first.setdefault(image.voxels, cases[-1]), cases[-1])
     if not cases:
         raise InputError(
             f"{dataset.folder} has no accepted case", hint="accept cases first: a snapshot holds nothing else"
@@ -155,6 +159,16 @@ def protected_versions(dataset: Dataset) -> dict[str, set[int]]:
         for entry in snapshot.cases:
             found.setdefault(entry["case"], set()).add(entry["label"])
     return found
+
+
+def _refuse_leak(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+    """Two cases with the same image: :class:`InputError` if they are in two splits."""
+    if one["split"] and other["split"] and one["split"] != other["split"]:
+        raise InputError(
+            f"cases {one['case']} ({one['split']}) and {other['case']} ({other['split']}) have the same image",
+            expected="every image in one split: a model must not be tested on what it has learnt",
+            hint="reject one of the cases, or move a patient (`medsegeffnet dataset split FOLDER --move PATIENT=SPLIT`)",
+        )
 
 
 def _load(dataset: Dataset, record: CaseRecord, number: int) -> tuple[dict[str, Image], Image | None]:

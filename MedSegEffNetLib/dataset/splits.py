@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.index import CaseSummary
-from MedSegEffNetLib.dataset.locks import locked
+from MedSegEffNetLib.dataset.locks import Lock, locked
 from MedSegEffNetLib.dataset.records import REJECTED, SCHEMA, read_json
 from MedSegEffNetLib.dataset.store import WRITING, Dataset
 from MedSegEffNetLib.errors import InputError
@@ -67,13 +68,7 @@ def make_splits(dataset: Dataset, fractions: Mapping[str, float], seed: int) -> 
     InputError
         There are splits already (they are never drawn anew silently), or fewer patients than splits.
     """
-    if (dataset.folder / SPLITS).exists():
-        raise InputError(
-            f"{dataset.folder} has splits already",
-            expected="a data set without splits",
-            hint="add new patients with --add, move one with --move PATIENT=SPLIT, or edit "
-            f"{SPLITS}; to draw all of them anew, rename that file first",
-        )
+    _refuse_existing(dataset)
     patients = _strata(dataset.list())
     if len(patients) < len(fractions):
         raise InputError(
@@ -86,29 +81,49 @@ def make_splits(dataset: Dataset, fractions: Mapping[str, float], seed: int) -> 
         if name not in drawn.values():  # with few patients a small split may get none
             largest = max(fractions, key=lambda split: sum(part == split for part in drawn.values()))
             drawn[next(patient for patient in reversed(drawn) if drawn[patient] == largest)] = name
-    return _write(dataset, Splits(drawn, dict(fractions), seed))
+    with _changing(dataset):
+        _refuse_existing(dataset)  # another program may have made them meanwhile
+        return _write(dataset, Splits(drawn, dict(fractions), seed))
 
 
 def add_patients(dataset: Dataset) -> dict[str, str]:
     """Give the patients that have no split yet one, by the same fractions and seed; nobody else's changes. Returns them."""
-    splits = _known(dataset)
-    new = {patient: key for patient, key in _strata(dataset.list()).items() if patient not in splits.patients}
-    drawn = _assigned(new, splits.fractions, splits.seed, splits.patients)
-    added = {patient: split for patient, split in drawn.items() if patient in new}
-    if added:
-        _write(dataset, replace(splits, patients={**splits.patients, **added}))
+    rows = dataset.list()
+    with _changing(dataset):
+        splits = _known(dataset)
+        new = {patient: key for patient, key in _strata(rows).items() if patient not in splits.patients}
+        drawn = _assigned(new, splits.fractions, splits.seed, splits.patients)
+        added = {patient: split for patient, split in drawn.items() if patient in new}
+        if added:
+            _write(dataset, replace(splits, patients={**splits.patients, **added}))
     return added
 
 
 def move(dataset: Dataset, patient: str, split: str) -> Splits:
     """Put one patient into another split; an :class:`InputError` if the data set has no such patient or split."""
-    splits = _known(dataset)
     patients = {row.patient for row in dataset.list()}
-    if patient not in patients | set(splits.patients):
-        raise InputError(f"the data set has no patient '{patient}'", hint="see `medsegeffnet dataset list FOLDER`")
-    if split not in splits.fractions:
-        raise InputError(f"there is no split '{split}'", expected="one of " + ", ".join(splits.fractions))
-    return _write(dataset, replace(splits, patients={**splits.patients, patient: split}))
+    with _changing(dataset):
+        splits = _known(dataset)
+        if patient not in patients | set(splits.patients):
+            raise InputError(f"the data set has no patient '{patient}'", hint="see `medsegeffnet dataset list FOLDER`")
+        if split not in splits.fractions:
+            raise InputError(f"there is no split '{split}'", expected="one of " + ", ".join(splits.fractions))
+        return _write(dataset, replace(splits, patients={**splits.patients, patient: split}))
+
+
+def _changing(dataset: Dataset) -> AbstractContextManager[Lock]:
+    """Held from reading the splits to writing them, so that two programs which change them lose nothing."""
+    return locked(dataset.folder / WRITING, "", _WAIT)
+
+
+def _refuse_existing(dataset: Dataset) -> None:
+    if (dataset.folder / SPLITS).exists():
+        raise InputError(
+            f"{dataset.folder} has splits already",
+            expected="a data set without splits",
+            hint="add new patients with --add, move one with --move PATIENT=SPLIT, or edit "
+            f"{SPLITS}; to draw all of them anew, rename that file first",
+        )
 
 
 def _known(dataset: Dataset) -> Splits:
@@ -123,8 +138,7 @@ def _known(dataset: Dataset) -> Splits:
 def _write(dataset: Dataset, splits: Splits) -> Splits:
     content = {"schema": SCHEMA, "fractions": dict(splits.fractions), "seed": splits.seed,
                "patients": dict(sorted(splits.patients.items()))}  # fmt: skip
-    with locked(dataset.folder / WRITING, "", _WAIT):
-        atomic.write_json(dataset.folder / SPLITS, content)
+    atomic.write_json(dataset.folder / SPLITS, content)
     return splits
 
 

@@ -71,9 +71,9 @@ def read(path: Path, labels: bool = False) -> Image:
     field = named[0] if labels and named else header.fields[0]
     array = _numbers_of(path, header, field).reshape(*reversed(header.shape), field.components).transpose(2, 1, 0, 3)
     array = array[..., 0] if field.components == 1 else array
-    affine, known = _affine(path, header)
+    affine, known, oriented = _affine(path, header)
     notes = () if known else (f"{path.name}: the file stores no voxel size; 1 mm is assumed",)
-    return Image(array, check_affine(path, affine), notes, known)
+    return Image(array, check_affine(path, affine), notes, known, oriented)
 
 
 def read_label_map(path: Path, labels: Sequence[Label] = ()) -> Image:
@@ -154,9 +154,10 @@ def _write(path: Path, image: Image, lattice: str, kind: str, materials: str, da
     last = first + spacing * [max(1, length - 1) for length in image.shape]
     box = " ".join(f"{number:.9g}" for pair in zip(first, last, strict=True) for number in pair)
     matrix = ""
-    if not straight:
+    if not straight or image.orientation_known:  # one that turns nothing says that the directions are known
         whole = np.eye(4)
-        whole[:3, :3], whole[:3, 3] = turn, lps[:3, 3]
+        if not straight:
+            whole[:3, :3], whole[:3, 3] = turn, lps[:3, 3]
         # Amira's matrices work on row vectors.
         matrix = "    TransformationMatrix " + " ".join(f"{number:.9g}" for number in whole.T.ravel()) + ",\n"
     size = " ".join(map(str, image.shape))
@@ -276,8 +277,8 @@ def _run_lengths(values: np.ndarray) -> bytes:
     return pairs.tobytes()
 
 
-def _affine(path: Path, header: _Header) -> tuple[np.ndarray, bool]:
-    """The RAS+ affine, and whether the file stores a voxel size."""
+def _affine(path: Path, header: _Header) -> tuple[np.ndarray, bool, bool]:
+    """The RAS+ affine, and whether the file stores a voxel size and directions of the axes."""
     coordinates = re.search(r'CoordType\s+"?(\w+)', header.text)
     if coordinates and coordinates[1] != "uniform":
         raise InputError(
@@ -287,7 +288,7 @@ def _affine(path: Path, header: _Header) -> tuple[np.ndarray, bool]:
         )
     box = _parameter(path, header, "BoundingBox", 6)
     if box is None:
-        return LPS_TO_RAS.copy(), False
+        return LPS_TO_RAS.copy(), False, False
     low, high = box[0::2], box[1::2]
     spacing = (high - low) / [max(1, length - 1) for length in header.shape]
     spacing[np.logical_and(spacing == 0, np.array(header.shape) == 1)] = 1.0
@@ -298,7 +299,7 @@ def _affine(path: Path, header: _Header) -> tuple[np.ndarray, bool]:
         affine = matrix.reshape(4, 4).T @ affine
     unit = re.search(r'Coordinates\s+"([^"]+)"', _block(header.text, "Units"))
     affine[:3] *= _UNITS.get(unit[1], 1.0) if unit else 1.0
-    return LPS_TO_RAS @ affine, True
+    return LPS_TO_RAS @ affine, True, matrix is not None
 
 
 def _parameter(path: Path, header: _Header, name: str, count: int) -> np.ndarray | None:

@@ -47,7 +47,7 @@ def require() -> None:
         raise InputError(
             "DICOM SEG needs highdicom, which is not installed",
             expected="the optional package highdicom",
-            hint="install it into the Python that runs this: pip install highdicom",
+            hint="install it into the Python that runs this: pip install highdicom; in the panel, the size Training has it",
         )
 
 

@@ -48,7 +48,7 @@ def check_images(
             hint="give it with --input " + wanted[0].name + "=FILE",
         )
     for name, image in images.items():
-        _check_image(name, image, dimensions)
+        _check_image(name, image, dimensions, alone=len(channels) == 1)
     if _CT in images:
         _check_hounsfield(images[_CT])
     ordered = {channel.name: images[channel.name] for channel in channels if channel.name in images}
@@ -66,12 +66,14 @@ def check_images(
     return ordered, tuple(dict.fromkeys(warnings))
 
 
-def _check_image(name: str, image: Image, dimensions: int) -> None:
+def _check_image(name: str, image: Image, dimensions: int, *, alone: bool) -> None:
     if image.n_channels != 1:
         raise InputError(
             f"channel {name} has {image.n_channels} components a voxel",
             expected="one number a voxel",
-            hint="give one image a channel; a color volume whose components are the channels goes without CHANNEL=",
+            hint="save the picture in gray: a color picture is no image of a scanner"
+            if alone
+            else "give one image a channel; a color volume whose components are the channels goes without CHANNEL=",
         )
     _check_size(name, image, dimensions)
     if image.array.dtype.kind not in "uif":

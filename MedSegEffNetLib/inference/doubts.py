@@ -89,8 +89,10 @@ def chest_ct(images: Images) -> list[str]:
     volume = geometry.turn(image.array[np.newaxis], order, flips)[0]
     steps = (*(max(1, length // 64) for length in volume.shape[:2]), max(1, volume.shape[2] // 8))
     slices = volume[tuple(slice(None, None, step) for step in steps)]
-    if slices.min() > _TISSUE:  # 8-bit slices: no gray value is known to be air
+    if slices.min() >= 0:  # 8-bit slices: no gray value is known to be air
         return []
+    if slices.min() > _TISSUE:
+        return [f"No value lies below {slices.min():g} HU, so that lung cannot be told from fat: give the whole range."]
     bodies = [_body(slices[..., number]) for number in range(slices.shape[2])]
     shares = [_air(body, slices[..., number]) for number, body in enumerate(bodies)]
     found = []

@@ -9,7 +9,7 @@ import numpy as np
 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.models.bundle import Bundle
-from MedSegEffNetLib.task import Ensemble
+from MedSegEffNetLib.task import Ensemble, SegmentationTask
 
 Weights = Mapping[str, float]
 VALIDATED = "validated"
@@ -47,6 +47,14 @@ def validated(dice: Mapping[str, Mapping[str, float]]) -> Ensemble:
         votes[region] = {key: round(value, 3) for key, value in values.items() if value >= least and value > 0}
         votes[region] = votes[region] or dict.fromkeys(values, 1.0)
     return Ensemble(VALIDATED, "every region from the networks that found it best on validation cases", votes)
+
+
+def from_validation(task: SegmentationTask, rows: Mapping[str, Mapping[str, float]]) -> tuple[Ensemble, ...]:
+    """:func:`validated` of the epochs that a training kept, by network; none where no validation case tells a region."""
+    dice: dict[str, dict[str, float]] = {region.name: {} for region in task.regions}
+    for name, figures in dice.items():
+        figures |= {key: row[f"val_dice_{name}"] for key, row in rows.items() if f"val_dice_{name}" in row}
+    return (validated(dice),) if task.ensembles and len(rows) > 1 and all(dice.values()) else ()
 
 
 def check(bundle: Bundle, ensemble: str) -> None:

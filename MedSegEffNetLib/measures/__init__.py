@@ -39,8 +39,10 @@ class Row:
 
     @property
     def text(self) -> str:
-        """The value with its unit, to be read."""
-        return f"{self.value:.4g} {self.unit}" if math.isfinite(self.value) else "not known"
+        """The value with its unit, to be read: to three figures, all of them of whole numbers."""
+        if not math.isfinite(self.value):
+            return "not known"
+        return f"{self.value:.3g} {self.unit}" if abs(self.value) < 999.5 else f"{self.value:.0f} {self.unit}"
 
     def as_mapping(self) -> dict[str, object]:
         """Ready for JSON, where a value that is not known is null."""

@@ -22,7 +22,8 @@ def write_card(info: Mapping[str, Any], version: str, summary: Mapping[str, Any]
         + f"Task `{info['task']}` ({info.get('title', '')}).\n\n"
         + _inputs(info)
         + "\n"
-        + _labels(info),
+        + _labels(info)
+        + _ensembles(info),
         "## What it was trained on\n\n" + _training(info, provenance),
         "## How good it is\n\n" + _figures(summary, provenance),
         "## Time and memory\n\n" + _measured(info["measured"]),
@@ -42,6 +43,7 @@ def _inputs(info: Mapping[str, Any]) -> str:
     rows = ["| channel | needed | stands in when missing |", "|---|---|---|"]
     for channel in info["inputs"]:
         stand_in = channel["substitute"] or ("zeros" if not channel["required"] else "")
+        stand_in = "the networks of the others" if info.get("ensembles") else stand_in
         rows.append(
             f"| {channel['name']} ({channel['title']}) | {'yes' if channel['required'] else 'no'} | {stand_in} |"
         )
@@ -52,6 +54,25 @@ def _labels(info: Mapping[str, Any]) -> str:
     return "Labels: " + ", ".join(f"{label['value']} {label['name']}" for label in info["labels"]) + "."
 
 
+def _ensembles(info: Mapping[str, Any]) -> str:
+    """How the networks vote, the default first; empty for a model of a single network."""
+    if len(info["networks"]) == 1:
+        return ""
+    networks = ", ".join(f"`{network['key']}`" for network in info["networks"])
+    rows = [
+        f"\n\nA network for each of {networks}. `--ensemble` chooses which of them vote; the first is the default.\n",
+        "| ensemble | what it does | votes |",
+        "|---|---|---|",
+    ]
+    for entry in info.get("ensembles", []):
+        votes = "; ".join(
+            f"{region}: " + ", ".join(f"{key} {weight:g}" for key, weight in weights.items())
+            for region, weights in entry["votes"].items()
+        )
+        rows.append(f"| `{entry['name']}` | {entry['title']} | {votes} |")
+    return "\n".join([*rows, f"| {networks} | that network alone | |"])
+
+
 def _training(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     network, data = info["networks"][0], provenance.get("data", {})
     cases = data.get("cases", {})
@@ -60,7 +81,11 @@ def _training(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
         f"- Data: {data.get('description') or data.get('folder', 'unknown')}; cases by patient: {counts or 'unknown'}",
         f"- Network: `{network['name']}` {network['arguments']}",
         f"- Encoder started from: {provenance.get('encoder_start', 'random')}",
-        f"- Epochs: {provenance.get('epochs_trained', 0)}" + _chosen_epoch(provenance),
+        *(
+            [f"- Epochs: {provenance['epochs_trained']}" + _chosen_epoch(provenance)]
+            if "epochs_trained" in provenance
+            else []
+        ),
         *(f"- {stage['what'][0].upper()}{stage['what'][1:]}" for stage in provenance.get("stages", [])),
     ]
     if data.get("licence"):
@@ -114,6 +139,8 @@ def _limits(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     ]
     lines += [f"- {limit}" for limit in provenance.get("limits", [])]
     optional = [channel["name"] for channel in info["inputs"] if not channel["required"]]
-    if optional:
+    if info.get("ensembles"):
+        lines.append("- It takes any of its images, also a single one; the more there are, the better.")
+    elif optional:
         lines.append(f"- Without {', '.join(optional)} it works, but less certainly.")
     return "\n".join(lines)

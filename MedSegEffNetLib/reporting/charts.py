@@ -163,10 +163,10 @@ class _Frame:
 def ticks_between(low: float, high: float, about: int = 5) -> tuple[float, ...]:
     """Round numbers, 1, 2 or 5 times a power of ten apart, from at or below ``low`` to at or above ``high``.
 
-    They span at least a thousandth of the values.
+    They span at least a thousandth of the values; a single value is shown beside 0.
     """
-    if high == low == 0:
-        high = 1.0
+    if high == low:
+        low, high = min(low, 0.0), max(high, 0.0 if low else 1.0)
     margin = (1e-3 * max(abs(low), abs(high)) - (high - low)) / 2
     if margin > 0:  # digits that say nothing
         low, high = low - margin, high + margin

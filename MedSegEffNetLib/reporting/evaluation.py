@@ -47,6 +47,7 @@ class Example:
     channel : name of the one of ``image`` that is shown; empty or not there: the one in which the true labels stand out
         most.
     all_views : axial, coronal and sagittal; otherwise only the plane in which the slices were taken.
+    window : see :func:`MedSegEffNetLib.reporting.pictures.make_scene`.
     """
 
     caption: str
@@ -55,12 +56,13 @@ class Example:
     predicted: Image
     channel: str = ""
     all_views: bool = False
+    window: tuple[float, float] | None = None
 
 
 def draw_example(example: Example, labels: Sequence[Label]) -> Shown:
     """Image, true and predicted contours of each view, on the slice with the largest true area."""
     images = example.image if isinstance(example.image, Mapping) else {"image": example.image}
-    scene = pictures.make_scene(images, {"true": example.true, "predicted": example.predicted})
+    scene = pictures.make_scene(images, {"true": example.true, "predicted": example.predicted}, example.window)
     basis = "true" if example.true.array.any() else "predicted"
     channel = example.channel if example.channel in images else pictures.clearest_channel(scene, basis)
     drawn = []
@@ -69,7 +71,11 @@ def draw_example(example: Example, labels: Sequence[Label]) -> Shown:
         where = scene.slice_name(view, index)
         if example.all_views:
             where = f"{view}, {where}"
-        for contours, caption in (("", channel.capitalize()), ("true", "True"), ("predicted", "Predicted")):
+        for contours, caption in (
+            ("", channel[:1].upper() + channel[1:]),
+            ("true", "True"),
+            ("predicted", "Predicted"),
+        ):
             picture = pictures.draw(scene, channel, view, index, contours=contours, labels=labels, size=400)
             what = f"{contours} contours" if contours else "without contours"
             alt = f"{example.caption}: {channel}, {where}, {what}"

@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from MedSegEffNetLib.geometry import Box, axes_towards, bounding_box, turn
-from MedSegEffNetLib.image import Image, resample, same_grid
+from MedSegEffNetLib.image import Image, count_values, resample, same_grid
 from MedSegEffNetLib.task import Label
 
 View = Literal["axial", "coronal", "sagittal"]
@@ -83,8 +83,13 @@ class Scene:
         return f"slice {number} of {self.shape[axis]}"
 
 
-def make_scene(channels: Mapping[str, Image], label_maps: Mapping[str, Image]) -> Scene:
+def make_scene(
+    channels: Mapping[str, Image], label_maps: Mapping[str, Image], window: tuple[float, float] | None = None
+) -> Scene:
     """Turn images and label maps (of one grid) to the nearest display axes. Channels on another grid are resampled.
+
+    ``window`` is the darkest and the brightest value shown of images with values below 0, as CT in Hounsfield units has;
+    without it, and for other images, :func:`intensity_window` finds them.
 
     ``ValueError`` for an image with several channels.
     """
@@ -102,7 +107,9 @@ def make_scene(channels: Mapping[str, Image], label_maps: Mapping[str, Image]) -
         on_grid = image if same_grid(image, like) else resample(image, like)
         arrays[name] = turned(on_grid.array.reshape(on_grid.shape))
     maps = {name: turned(label_map.array) for name, label_map in label_maps.items()}
-    windows = {name: intensity_window(array) for name, array in arrays.items()}
+    windows = {
+        name: window if window and array.min() < 0 else intensity_window(array) for name, array in arrays.items()
+    }
     x, y, z = (like.spacing[axis] for axis in order)
     return Scene(
         channels=arrays,
@@ -142,9 +149,16 @@ def intensity_window(array: np.ndarray) -> tuple[float, float]:
 
 
 def largest_slice(label_map: np.ndarray, view: View) -> int:
-    """Index of the slice with the most labeled voxels along the axis of ``view``; the middle one if none is labeled."""
+    """Index of the slice with the most labeled voxels along the axis of ``view``; the middle one if none is labeled.
+
+    Voxels of a label count by the root of how many it has, so that a lesion is not lost in the organ around it.
+    """
     axis = _NORMAL[view]
-    areas = np.count_nonzero(label_map, axis=tuple(other for other in range(3) if other != axis))
+    others = tuple(other for other in range(3) if other != axis)
+    areas = np.zeros(label_map.shape[axis])
+    for value, voxels in count_values(label_map).items():
+        if value:
+            areas += np.count_nonzero(label_map == value, axis=others) / voxels**0.5
     return int(areas.argmax()) if areas.any() else label_map.shape[axis] // 2
 
 

@@ -47,6 +47,7 @@ def write_segmentation_report(
     measurements: Mapping[str, str] | None = None,
     maps: Sequence[Map] = (),
     shown_on: str = "",
+    shown_window: tuple[float, float] | None = None,
     measured: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
@@ -65,17 +66,16 @@ def write_segmentation_report(
     doubts : reasons why the result is doubtful; None: nobody looked for any.
     measurements : what was measured beyond volumes: names and values with their units, as texts.
     maps : values at each voxel of ``label_map``, each shown over the image beside the labels' borders.
-    shown_on : the channel that comes first and whose further slices are shown; empty, or not among the channels: the one
-        in which the labeled part stands out most.
+    shown_on : the channel that comes first; empty, or not among the channels: where the labeled part stands out most.
+    shown_window : see :func:`MedSegEffNetLib.reporting.pictures.make_scene`.
     measured, provenance : names and values, e.g. ``{"seconds": 3.1}``, ``{"created": "2026-01-31"}``.
 
     ``ValueError`` for a channel of several components; :class:`MedSegEffNetError` when a file cannot be written.
     """
-    scene = pictures.make_scene(channels, {"labels": label_map})
+    scene = pictures.make_scene(channels, {"labels": label_map}, shown_window)
     main = shown_on if shown_on in channels else pictures.clearest_channel(scene, "labels")
     present = [label for label in labels if np.any(label_map.array == label.value)]
-    main_first = sorted(channels, key=lambda name: name != main)
-    views = [item for name in main_first for item in _views(scene, name, present)]
+    views = [item for name in sorted(channels, key=lambda name: name != main) for item in _views(scene, name, present)]
     others, strip = _channels(scene), _strip(scene, main, present)
     mapped = [item for one in maps for item in _mapped(scene, main, label_map, one)]
     made = {**({"model": model} if model else {}), **(provenance or {}), **(measured or {})}

@@ -95,6 +95,7 @@ TASK = SegmentationTask(
             "https://zenodo.org/records/3757476",
         ),
     ),
+    shown_window=(-1000, 200),  # the lungs in detail; soft tissue is bright
     plausible_ml={"lung": VolumeRange(500, 9000, always=True)},
     checks=("chest_ct",),
     measures=(Measure("share", {"part": "infection", "whole": ["lung", "infection"], "title": "lung with infection"}),),

@@ -23,13 +23,13 @@ from MedSegEffNetLib.augmentation import Augmentation
 from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.geometry import Volume
-from MedSegEffNetLib.inference.ensemble import validated
+from MedSegEffNetLib.inference.ensemble import from_validation
 from MedSegEffNetLib.job import Event, Job, read_request
 from MedSegEffNetLib.models.build import FinishedTraining, build_bundle
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.registry import find
 from MedSegEffNetLib.preprocessing import Pipeline
-from MedSegEffNetLib.task import Channel, Ensemble, SegmentationTask, Step, get_segmentation_task
+from MedSegEffNetLib.task import Channel, SegmentationTask, Step, get_segmentation_task
 from MedSegEffNetLib.training import checkpoint
 from MedSegEffNetLib.training.cases import split_cases
 from MedSegEffNetLib.training.config import Recipe
@@ -381,21 +381,13 @@ def _build(
                 "validation": _means(rows),
                 "seconds": sum(row["seconds"] for trainer in trainers.values() for row in trainer.history),
             },
-            ensembles=_validated(request.task, {key: kept["row"] for key, kept in best.items()}),
+            ensembles=from_validation(request.task, {key: kept["row"] for key, kept in best.items()}),
         ),
     )
 
 
 def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([row[name] for row in rows if name in row])) for name in rows[0]}
-
-
-def _validated(task: SegmentationTask, rows: Mapping[str, Mapping[str, float]]) -> tuple[Ensemble, ...]:
-    """The networks' votes by their Dice on the validation cases; none where no case tells a region."""
-    dice: dict[str, dict[str, float]] = {region.name: {} for region in task.regions}
-    for name, figures in dice.items():
-        figures |= {key: row[f"val_dice_{name}"] for key, row in rows.items() if f"val_dice_{name}" in row}
-    return (validated(dice),) if task.ensembles and len(rows) > 1 and all(dice.values()) else ()
 
 
 def _seed_everything(seed: int) -> None:

@@ -237,6 +237,23 @@ def test_windows_forget_background_outliers_and_what_is_no_number():
     assert low < high
 
 
+def test_a_window_is_for_images_with_values_below_zero_and_not_for_8_bit_slices():
+    image, label_map = patient()
+    ct = image.with_array(np.linspace(-1024, 3000, image.array.size).reshape(image.shape))
+    scene = pictures.make_scene({"ct": ct, "slices": image}, {"labels": label_map}, (-1000, 200))
+    assert scene.windows["ct"] == (-1000, 200)
+    assert scene.windows["slices"] == pictures.intensity_window(image.array)
+
+
+def test_the_slice_that_is_shown_has_the_lesion_even_where_the_organ_is_a_little_larger_elsewhere():
+    labels = np.zeros((40, 40, 9), dtype=np.uint8)
+    labels[5:35, 5:35] = 1
+    labels[4, 5:35, 2] = 1
+    labels[10:16, 10:16, 6] = 2
+    assert pictures.largest_slice(labels, "axial") == 6
+    assert pictures.largest_slice(labels == 1, "axial") == 2
+
+
 def test_the_channel_in_which_the_label_stands_out_is_shown():
     image, label_map = patient()
     dull = image.with_array(np.random.default_rng(1).random(image.shape))

@@ -6,7 +6,7 @@ import numpy as np
 
 SHAPE = (24, 20, 16)  # X, Y, Z
 AFFINE = np.diag([-1.0, -1.0, 2.0, 1.0])
-PATIENCE = 30  # s
+PATIENCE = 120  # s, on a busy computer
 
 
 def make_dataset(folder, number=3, task="tumor-slices", shape=SHAPE):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+PATIENCE = 240  # s until the case is open, on a busy computer
 MODULE = HERE.parents[1] / "MedSegEffNet" / "MedSegEffNet.py"
 
 
@@ -26,10 +27,9 @@ def main(folder, case_id, seed):
     panel.curation.open(folder)
     section = panel.section("correct")
     section.open(case_id)
-    wait_until(lambda: section.bench is not None and section.bench.wand is not None, 60)
+    if not wait_until(lambda: section.bench is not None and section.bench.wand is not None, PATIENCE):
+        raise SystemExit(f"the case was not opened: {section.ui.correctMessage.text}")
     session = section.desk.session
-    if session is None:
-        raise SystemExit(section.ui.correctMessage.text)
     tell("ready", session)
     session.edits.recorded.connect(lambda problem: None if problem or session.edits.owed else tell("recorded", session))
     section.desk.saved.connect(lambda: tell_saved(session))

@@ -142,6 +142,40 @@ def test_a_label_saved_meanwhile_by_another_is_kept_beside(opened, edit, dataset
     assert record.conflicts
 
 
+def test_two_who_have_one_case_open_leave_each_others_journals_alone(opened, edit, dataset, wait_until):
+    """The first computer slept until its lock counted no longer, and another annotator took the case over."""
+    folder = dataset.case_folder("case-1")
+    first = opened()
+    edit(first, slice(0, 1))
+    assert wait_until(lambda: first.edits.revision == 1 and not first.edits.pending)
+    (folder / "editing.lock").unlink()
+    second = opened(author="Bob")
+    edit(second, slice(2, 5))
+    assert wait_until(lambda: not second.edits.pending)
+    before = (folder / "journal").read_bytes()
+    first._refresh()
+    assert wait_until(lambda: list(folder.glob("journal-*")))
+    edit(first, slice(0, 2))
+    assert wait_until(lambda: first.edits.revision == 2 and not first.edits.pending)
+    (aside,) = folder.glob("journal-*")
+    assert np.count_nonzero(replayed(aside)) == 2 * SHAPE[0] * SHAPE[1]
+    save(first)
+    first.close()
+    assert (folder / "journal").read_bytes() == before
+    assert list(folder.glob("journal-*")) == []
+    record = save(second)
+    assert [version.author for version in record.labels] == ["Ada", "Bob"]
+    assert len(record.conflicts) == 1
+
+
+def replayed(path):
+    from MedSegEffNetLib.dataset.journal import recover
+
+    labels = np.zeros(SHAPE[::-1], np.uint8)
+    recover(path).replay(labels)
+    return labels
+
+
 def test_a_case_that_another_has_open_is_refused_with_the_name(opened, dataset, scene):
     from MedSegEffNetLib.errors import InputError
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("scene")
 SCRIPT = Path(__file__).parent / "edit_until_killed.py"
 CASE = "case-1"
 WORDS = ("ready", "recorded", "saved")
-START = 120  # s until a case is open, on a busy computer
+START = 300  # s until a case is open, on a busy computer; more than the process itself waits, which says why
 
 
 @pytest.fixture

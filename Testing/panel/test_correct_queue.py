@@ -105,6 +105,22 @@ def test_skipped_cases_come_last():
     assert order(skipped={"c"}) == "bac"
 
 
+def test_the_open_case_stays_at_its_place_when_its_figures_are_new():
+    from MedSegEffNetPanel.correcting.queue import in_place
+
+    def placed(now, before, case_id):
+        return "".join(
+            case.id for case in in_place(list(map(CaseSummary, now)), list(map(CaseSummary, before)), case_id)
+        )
+
+    assert placed("bcda", "abcd", "a") == "abcd"
+    assert placed("bdca", "abcd", "b") == "bdca"
+    assert placed("acdb", "abcd", "b") == "abcd"
+    assert placed("bcde", "abcd", "a") == "bcde"  # it is shown no more
+    assert placed("dcab", "abcd", "d") == "cabd"
+    assert placed("ab", "", "a") == "ab"
+
+
 def test_progress_counts_what_is_done_and_its_minutes():
     from MedSegEffNetPanel.correcting.queue import progress
 
@@ -113,6 +129,52 @@ def test_progress_counts_what_is_done_and_its_minutes():
 
 
 # by clicks and keys
+
+
+def test_without_a_data_set_it_is_told_where_one_is_opened(panel):
+    assert panel.section("correct").ui.progressLabel.text == "Open a data set in the section Data set."
+
+
+def test_the_queue_says_how_unsure_the_model_is(section, wait_until, dataset):
+    from MedSegEffNetLib.dataset.labels import save_label
+
+    image = next(iter(dataset.load("case-2")[0].values()))
+    label_map = image.with_array(np.zeros(image.shape, np.uint8))
+    save_label(dataset, "case-2", label_map, author="Ada", origin="model", model="net@1", figures={"uncertainty": 0.95})
+    section.panel.curation.refresh()
+    assert wait_until(lambda: names(section)[0] == "case-2", PATIENCE)  # the least sure case first
+    table = section.ui.caseTable
+    assert table.horizontalHeaderItem(3).text() == "Unsure"
+    assert [table.item(row, 3).text() for row in range(3)] == ["95 %", "", ""]
+
+
+def test_after_save_and_accept_the_next_case_follows(section, wait_until, calm, dataset):
+    from MedSegEffNetLib.dataset.labels import save_label
+
+    for case_id, doubt in (("case-1", 0.2), ("case-2", 0.9), ("case-3", 0.5)):
+        image = next(iter(dataset.load(case_id)[0].values()))
+        label_map, figures = image.with_array(np.zeros(image.shape, np.uint8)), {"uncertainty": doubt}
+        save_label(dataset, case_id, label_map, author="Ada", origin="model", model="net@1", figures=figures)
+    section.panel.curation.refresh()
+    assert wait_until(lambda: names(section) == ["case-2", "case-3", "case-1"], PATIENCE)
+    open_case(section, wait_until, "case-2")
+    draw(section, BOX)
+    click(section, "add")
+    calm()
+    click(section, "save")
+    calm()
+    shown = section.ui.caseTable
+    assert wait_until(lambda: shown.item(0, 3).text() == "", PATIENCE)  # a corrected label has no figure
+    assert names(section) == ["case-2", "case-3", "case-1"]
+    click(section, "accept")
+    calm()
+    assert section.desk.case_id == "case-3"
+
+
+def test_the_image_is_seen_through_the_labels(section, wait_until):
+    display = open_case(section, wait_until).segmentation.GetDisplayNode()
+    assert display.GetOpacity2DFill() < 0.5
+    assert display.GetOpacity2DOutline() == 1.0
 
 
 def test_a_case_is_opened_edited_accepted_and_the_next_one_follows(section, wait_until, calm, dataset):

@@ -10,6 +10,7 @@ import pytest
 
 import curating_cases
 import test_pictures
+from correcting_cases import settled
 from curating_cases import message, shown, states
 from test_dataset_predict import start
 
@@ -114,13 +115,32 @@ def correct_the_least_sure(section, wait_until, take):
     section.panel._bars[type(section)].collapsed = True
     section.ui.caseTable.cellDoubleClicked(0, 0)
     assert wait_until(lambda: correct.ui.acceptButton.enabled, PATIENCE), correct.ui.correctMessage.text
+    pictured = lambda row: not correct.ui.caseTable.item(row, 0).icon().isNull()  # noqa: E731
+    assert wait_until(lambda: all(map(pictured, range(3))), PATIENCE)
     take("curate-correct")
+    save_a_correction(correct, wait_until)
+    take("curate-save", bottom=True)
     correct.ui.acceptButton.click()
     assert wait_until(lambda: section.panel.curation.dataset.read(first).state == "accepted", PATIENCE)
     section.panel._bars[type(correct)].collapsed = True
     section.panel.show("dataset")
     wait_until(lambda: False, 0.5)
     return first
+
+
+def save_a_correction(correct, wait_until):
+    """Make the label one voxel larger in its slices, and save it."""
+    ui = correct.ui
+    ui.flatBox.checked = True
+    for button in (ui.takeButton, ui.growButton, ui.addButton):
+        button.click()
+        settled(correct, wait_until)
+    ui.commentEdit.text = "border"
+    ui.saveButton.click()
+    settled(correct, wait_until)
+    assert wait_until(lambda: ui.versionTable.rowCount == 2, PATIENCE), ui.correctMessage.text
+    ui.versionsBox.collapsed = False
+    wait_until(lambda: False, 0.3)
 
 
 def accept_the_others(section, idle):

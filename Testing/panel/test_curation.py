@@ -145,6 +145,20 @@ def test_cases_of_a_data_set_that_was_closed_meanwhile_are_not_shown(panel, tmp_
     assert panel.curation.last_folder == folder
 
 
+def test_the_worst_figure_says_how_unsure_the_model_is():
+    from MedSegEffNetPanel.curating import rows
+
+    assert rows.unsure_text({"uncertainty": 0.948}) == "95 %"
+    assert rows.unsure_text({"uncertainty": 0.1, "agreement": 0.4}) == "60 %"
+    assert rows.unsure_text({}) == ""
+    told = rows.tooltip(
+        CaseSummary("a", "p", state="predicted", origin="model", model="net@1", figures={"agreement": 1.0})
+    )
+    assert "unsure: 0 %" in told
+    assert "net@1" in told
+    assert "patient: p" in told
+
+
 def test_rows_are_ordered_by_what_their_cells_mean():
     from MedSegEffNetPanel import steps
     from MedSegEffNetPanel.curating import rows

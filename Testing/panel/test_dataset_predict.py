@@ -30,11 +30,14 @@ def start(section, state="new"):
 
 def test_new_cases_are_predicted_and_their_table_follows(filled, wait_until, idle):
     dataset = filled.panel.curation.dataset
+    assert "3 cases added" in filled.ui.datasetMessage.text
     start(filled)
+    assert filled.ui.datasetMessage.text == ""  # it was of another job
     assert filled.ui.predictButton.text == "Cancel prediction"
     assert wait_until(lambda: not filled.predict._running(), PATIENCE), filled.ui.predictMessage.text
     assert "3 of 3 cases predicted, 0 failed." in filled.ui.predictMessage.text
     assert {state for state, _ in rows(filled).values()} == {"done"}
+    assert all(result.startswith("tumor ") and "unsure " in result for _, result in rows(filled).values())
     idle()
     assert set(states(filled).values()) == {"predicted"}
     record = dataset.read("anna")

@@ -111,6 +111,18 @@ def test_a_folder_is_looked_at_before_it_is_imported(opened, source, wait_until,
     assert "holds no cases" in ui.importButton.toolTip
 
 
+def test_the_columns_of_the_table_fit_into_the_panel(labelled, window, wait_until):
+    table = labelled.ui.caseTable
+    hidden = lambda: [table.isColumnHidden(column) for column in range(9)]  # noqa: E731
+    assert wait_until(lambda: hidden() == [False] * 6 + [True] * 3, 5)
+    assert table.horizontalScrollBar().maximum == 0
+    assert table.columnWidth(5) > 50  # the notes
+    assert table.item(0, 2).text() == "by hand"
+    window.resize(900, 900)
+    assert wait_until(lambda: hidden() == [False] * 9, 5)
+    assert table.horizontalScrollBar().maximum == 0
+
+
 def test_cases_that_could_not_be_taken_are_listed_with_the_reason(opened, source, wait_until, idle):
     opened.ui.importBox.collapsed = False
     path = source / "bert" / "bert_flair.nii.gz"

@@ -155,7 +155,6 @@ def test_markdown_becomes_html():
 
 
 def test_a_model_of_several_networks_offers_its_ensembles_and_each_network_alone(models):
-    from MedSegEffNetPanel import model_list
 
     folder = install(models, "two", "1.0.0", ensembles=[{"name": "both", "title": "", "votes": {}}])
     metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))

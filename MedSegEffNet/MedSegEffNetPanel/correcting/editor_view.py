@@ -12,6 +12,7 @@ from MedSegEffNetPanel.correcting.locks import EDITABLE
 _TAG = "MedSegEffNet"
 # Those that work on one segment: others change all of them at once, past the selection and the locks, or the image.
 _TOOLS = ("Paint", "Erase", "Draw", "Scissors", "Level tracing", "Threshold", "Islands", "Smoothing", "Margin")
+_FILL = 0.3  # opacity of the labels in the slices: what the image shows at their borders must be seen
 _STATES = 30  # of the undo; with one Slicer would end
 
 
@@ -41,6 +42,9 @@ class EditorView:
         self.editor.setMRMLSegmentEditorNode(_node())
         self.editor.setSegmentationNode(segmentation)
         self.show(volume)
+        display = segmentation.GetDisplayNode()
+        display.SetOpacity2DFill(_FILL)
+        display.SetOpacity2DOutline(1.0)
 
     def show(self, volume: Any) -> None:
         """Let the tools see another volume, and all slices too."""

@@ -8,26 +8,19 @@ from typing import Any
 
 from MedSegEffNetLib.dataset.index import CaseSummary
 from MedSegEffNetLib.dataset.records import ACCEPTED, REJECTED
+from MedSegEffNetPanel.curating.rows import unsure
 
 TO_DO, ALL = "to do", "all"
 _DONE = (ACCEPTED, REJECTED)
 
 
-def sureness(case: CaseSummary) -> float | None:
-    """How sure the model is of the case's label, 0 to 1, by the worst of its figures; None: nothing tells."""
-    known = case.figures
-    found = [known[name] for name in ("agreement", "confidence") if name in known]
-    found += [1 - known["uncertainty"]] if "uncertainty" in known else []
-    return min(found, default=None)
-
-
 def _by_doubt(case: CaseSummary) -> Any:
-    sure = sureness(case)
-    return (sure is None, sure or 0.0, case.id)
+    found = unsure(case.figures)
+    return (found is None, -(found or 0.0), case.id)
 
 
 ORDERS: dict[str, Callable[[CaseSummary], Any]] = {
-    "sure": _by_doubt,
+    "unsure": _by_doubt,
     "date": lambda case: (case.time, case.id),
     "size": lambda case: (-sum(case.volumes_ml.values()), case.id),
     "name": lambda case: case.id,
@@ -49,7 +42,7 @@ class Wish:
 
     text: str = ""
     state: str = TO_DO
-    order: str = "sure"
+    order: str = "unsure"
     skipped: Collection[str] = ()
 
 
@@ -58,6 +51,20 @@ def arranged(cases: Sequence[CaseSummary], wish: Wish) -> list[CaseSummary]:
     words = wish.text.lower().split()
     found = [case for case in cases if _in_state(case, wish.state) and all(word in _words(case) for word in words)]
     return sorted(found, key=lambda case: (case.id in wish.skipped, ORDERS[wish.order](case)))
+
+
+def in_place(cases: Sequence[CaseSummary], before: Sequence[CaseSummary], case_id: str) -> list[CaseSummary]:
+    """``cases``, but one of them stays where it was in the list ``before``: what is saved of the open case, or what the
+    model's figures then are, must not make the next case another one.
+    """
+    ids = [case.id for case in before]
+    kept = [case for case in cases if case.id == case_id]
+    if not kept or case_id not in ids:
+        return list(cases)
+    after = set(ids[ids.index(case_id) + 1 :])
+    others = [case for case in cases if case.id != case_id]
+    place = next((place for place, case in enumerate(others) if case.id in after), len(others))
+    return [*others[:place], *kept, *others[place:]]
 
 
 def _in_state(case: CaseSummary, state: str) -> bool:

@@ -11,15 +11,16 @@ from slicer.i18n import tr as _
 from MedSegEffNetLib.dataset.index import CaseSummary
 from MedSegEffNetLib.dataset.records import STATES
 from MedSegEffNetPanel import steps
-from MedSegEffNetPanel.correcting.queue import ALL, TO_DO, Wish, arranged, neighbor, progress, sureness
+from MedSegEffNetPanel.correcting.queue import ALL, TO_DO, Wish, arranged, in_place, neighbor, progress
 from MedSegEffNetPanel.correcting.thumbnails import SIDE, Thumbnails
+from MedSegEffNetPanel.curating.rows import unsure_text, unsure_tip
 from MedSegEffNetPanel.curation import Curation
 from MedSegEffNetPanel.signals import Signal
 from MedSegEffNetPanel.wording import tip
 
 SHOWN = 300  # rows at most; the others are found by the filter, and come when these are done
 _ROWS = 25  # a step
-_PICTURE, _CASE, _STATE, _SURE, _FLAGS = range(5)
+_PICTURE, _CASE, _STATE, _UNSURE, _FLAGS = range(5)
 
 
 class QueueView:
@@ -41,21 +42,23 @@ class QueueView:
         self._pictures.made.connect(self._on_picture)
         table = ui.caseTable
         table.setColumnCount(5)
-        table.setHorizontalHeaderLabels(["", _("Case"), _("State"), _("Sure"), _("Flags")])
+        table.setHorizontalHeaderLabels(["", _("Case"), _("State"), _("Unsure"), _("Flags")])
+        table.horizontalHeaderItem(_UNSURE).setToolTip(tip(unsure_tip()))
         table.verticalHeader().hide()
         table.setIconSize(qt.QSize(SIDE, SIDE))
         table.verticalHeader().setDefaultSectionSize(SIDE + 4)
         header = table.horizontalHeader()
-        for column in (_STATE, _SURE, _FLAGS):
+        for column in (_STATE, _UNSURE, _FLAGS):
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(_CASE, qt.QHeaderView.Stretch)
         table.setColumnWidth(_PICTURE, SIDE + 8)
         self._offer()
         self._connect()
+        self._show_progress()
 
     def _offer(self) -> None:
         orders = {
-            "sure": _("Least sure first"),
+            "unsure": _("Least sure first"),
             "date": _("Oldest first"),
             "size": _("Largest first"),
             "name": _("Name"),
@@ -73,7 +76,7 @@ class QueueView:
         ui.caseTable.connect("cellDoubleClicked(int,int)", self._on_double_click)
         ui.openButton.connect("clicked()", self._on_open)
         ui.caseTable.verticalScrollBar().connect("valueChanged(int)", self._want_pictures)
-        self._curation.changed.connect(self._arrange)
+        self._curation.changed.connect(self._on_cases)
         self._curation.opened.connect(self._on_data_set)
 
     def end(self) -> None:
@@ -81,7 +84,7 @@ class QueueView:
         self._pictures.stop()
         if self._filling is not None:
             self._filling.cancel()
-        self._curation.changed.disconnect(self._arrange)
+        self._curation.changed.disconnect(self._on_cases)
         self._curation.opened.disconnect(self._on_data_set)
 
     def mark(self, case_id: str) -> None:
@@ -108,10 +111,16 @@ class QueueView:
         self._arrange()
 
     def _arrange(self, changed: object = None) -> None:
+        self._run(self._show(steps.in_thread(arranged, self._curation.cases, self._wish())))
+
+    def _on_cases(self) -> None:
+        """What is known of cases is new: the open one stays at its place."""
+        cases, wish, before, open_id = self._curation.cases, self._wish(), self.cases, self._open_id
+        self._run(self._show(steps.in_thread(lambda: in_place(arranged(cases, wish), before, open_id))))
+
+    def _wish(self) -> Wish:
         ui = self._ui
-        wish = Wish(ui.caseFilter.text, ui.stateBox.currentData, ui.orderBox.currentData, self._skipped)
-        work = steps.in_thread(arranged, self._curation.cases, wish)
-        self._run(self._show(work))
+        return Wish(ui.caseFilter.text, ui.stateBox.currentData, ui.orderBox.currentData, set(self._skipped))
 
     def _run(self, work: Generator[None, None, None]) -> None:
         if self._filling is not None:
@@ -138,8 +147,8 @@ class QueueView:
             for column in range(5):
                 table.setItem(row, column, qt.QTableWidgetItem(""))
         known = table.item(row, _CASE).text() == case.id
-        sure = sureness(case)
-        texts = ("", case.id, _("cannot be read") if case.problem else _(case.state), _percent(sure), _flags(case))
+        state = _("cannot be read") if case.problem else _(case.state)
+        texts = ("", case.id, state, unsure_text(case.figures), _flags(case))
         for column, text in enumerate(texts):
             item = table.item(row, column)
             item.setText(text)
@@ -189,10 +198,6 @@ class QueueView:
 
     def _on_double_click(self, row: int, column: int) -> None:
         self.chosen.emit(self.cases[row].id)
-
-
-def _percent(sure: float | None) -> str:
-    return "" if sure is None else f"{100 * sure:.0f} %"
 
 
 def _flags(case: CaseSummary) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -63,7 +64,7 @@ def read_case(dataset: Dataset, case_id: str) -> Loaded:
 def _recovered(dataset: Dataset, loaded: Loaded) -> Loaded:
     """The case with what its journal kept of a session that ended without saving; only for who holds the case's lock.
 
-    A journal that starts from another label than the case's current one is put aside as ``journal-<time>``, never
+    A journal that starts from another label than the case's current one is put aside as ``journal-<time>-…``, never
     deleted.
     """
     path = dataset.case_folder(loaded.record.id) / JOURNAL
@@ -71,7 +72,7 @@ def _recovered(dataset: Dataset, loaded: Loaded) -> Loaded:
     if found is None:
         return loaded
     if found.start != Start(base_of(loaded.record), loaded.label.shape):
-        aside = path.with_name(f"{JOURNAL}-{time.strftime('%Y%m%d-%H%M%S')}")
+        aside = path.with_name(aside_name())
         path.replace(aside)
         return replace(loaded, aside=aside.name)
     found.replay(loaded.label)
@@ -83,6 +84,11 @@ def _begin_journal(dataset: Dataset, loaded: Loaded) -> Journal:
     path = dataset.case_folder(loaded.record.id) / JOURNAL
     start = Start(base_of(loaded.record), loaded.label.shape)
     return Journal(path, start, loaded.label if loaded.recovered else None)
+
+
+def aside_name() -> str:
+    """What a journal is called that is not the case's own."""
+    return f"{JOURNAL}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
 
 
 def base_of(record: CaseRecord) -> str:
@@ -111,6 +117,7 @@ class CaseSession:
         self._minutes, self._last = 0.0, time.monotonic()
         self._writing = threading.Lock()  # of the journal; only threads of work wait for it
         self._journal: Journal | None = journal
+        self._path = journal.path
         self._refreshing = qt.QTimer()
         self._refreshing.setInterval(int(1000 * REFRESH_EVERY))
         self._refreshing.connect("timeout()", self._refresh)
@@ -167,6 +174,7 @@ class CaseSession:
         return self.record
 
     def _save(self, edited: np.ndarray, comment: str) -> None:
+        self._step_aside()
         labels = edited.copy()
         record, model = self.record, self.record.label.model if self.record.label else ""
         self.record = save_label(
@@ -184,8 +192,21 @@ class CaseSession:
             self._journal = self._new_journal(edited if changed else None)
 
     def _new_journal(self, edited: np.ndarray | None) -> Journal:
-        path = self.dataset.case_folder(self.record.id) / JOURNAL
-        return Journal(path, Start(base_of(self.record), self._loaded.label.shape), edited)
+        return Journal(self._path, Start(base_of(self.record), self._loaded.label.shape), edited)
+
+    def _step_aside(self) -> bool:
+        """Whether the case is still ours. If another program has taken it over (this computer slept, say), that one writes
+        the case's journal now: ours goes beside it, whole.
+        """
+        if self._lock.held():
+            return True
+        with self._writing:
+            if self._path.name == JOURNAL:
+                if self._journal is not None:
+                    self._journal.close()
+                self._path = self._path.with_name(aside_name())
+                self._journal = self._new_journal(self.edits.labels)
+        return False
 
     def _write(self, box: Box, voxels: np.ndarray) -> None:
         with self._writing:
@@ -198,6 +219,7 @@ class CaseSession:
         self._refreshing.stop()
         if self.segmentation is not None:
             self.edits.close()
+            self._step_aside()
         for node in (self.segmentation, *self.volumes.values()):
             if node is not None and node.GetScene() is slicer.mrmlScene:
                 slicer.mrmlScene.RemoveNode(node)
@@ -219,7 +241,10 @@ class CaseSession:
         self.unsaved = True
 
     def _refresh(self) -> None:
-        steps.run(steps.in_thread(self._lock.refresh), done=self._on_refreshed, failed=self._on_lost)
+        steps.run(steps.in_thread(self._keep), done=self._on_refreshed, failed=self._on_lost)
+
+    def _keep(self) -> bool:
+        return self._lock.refresh() or self._step_aside()
 
     def _on_refreshed(self, held: bool) -> None:
         if not held:

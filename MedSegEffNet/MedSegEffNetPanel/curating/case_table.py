@@ -16,7 +16,10 @@ from MedSegEffNetPanel.curating.looks import prepare
 from MedSegEffNetPanel.signals import Signal
 from MedSegEffNetPanel.wording import tip
 
-_WIDTHS = (84, 66, 92, 66, 44, 120, 76, 80, 112)  # pixels
+_WIDTHS = (90, 72, 68, 66, 46, 0, 76, 80, 112)  # pixels; the notes take what is left
+_UNSURE, _NOTES = 3, 5
+_EXTRA = range(6, 9)  # columns for which a narrow panel has no room; their tooltips tell them
+_WIDE = 640  # pixels from which they are shown
 _MOST_RANGES = 200  # of rows that are chosen again after another search; more would take long
 
 
@@ -37,6 +40,7 @@ class CaseTable:
         self._column, self._descending = 0, False
         self._filled: set[int] = set()  # rows whose cells are up to date
         self._arranging: Any = None
+        self._fitting = qt.QTimer()
         self._prepare_table()
         ui.stateFilter.addItem(_("all states"), "")
         for state in (*STATES, texts.UNREADABLE):
@@ -47,13 +51,20 @@ class CaseTable:
     def _prepare_table(self) -> None:
         table = self._ui.caseTable
         prepare(table, texts.titles())
+        table.horizontalHeaderItem(_UNSURE).setToolTip(tip(texts.unsure_tip()))
         header = table.horizontalHeader()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(_NOTES, qt.QHeaderView.Stretch)
+        self._fitting.setSingleShot(True)  # Qt loses count where columns are hidden while it gives them their widths
+        self._fitting.connect("timeout()", self._fit)
+        header.connect("sectionResized(int,int,int)", lambda *resized: self._fitting.start(0))
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
         header.setSortIndicator(0, qt.Qt.AscendingOrder)
         header.connect("sectionClicked(int)", self._on_header)
         for column, width in enumerate(_WIDTHS):
             table.setColumnWidth(column, width)
+        self._fit()
         bar = table.verticalScrollBar()
         bar.connect("valueChanged(int)", self._fill)
         bar.connect("rangeChanged(int,int)", self._fill)  # the table has become higher
@@ -76,7 +87,11 @@ class CaseTable:
             self._ui.caseTable.setCurrentCell(number, 0)
 
     def stop(self) -> None:
-        """Let go of what is being arranged."""
+        """Let go of what is under way."""
+        self._fitting.stop()
+        self._cancel()
+
+    def _cancel(self) -> None:
         if self._arranging is not None:
             self._arranging.cancel()
 
@@ -86,7 +101,7 @@ class CaseTable:
             yield from range(first, last + 1)
 
     def _arrange(self, changed: object = None) -> None:
-        self.stop()
+        self._cancel()
         state = str(self._ui.stateFilter.currentData or "")
         work = texts.arrange(self._all, self._ui.caseFilter.text, state, self._column, self._descending)
         self._arranging = steps.run(work, done=self._on_arranged, failed=_raise)
@@ -133,6 +148,12 @@ class CaseTable:
         order = qt.Qt.DescendingOrder if self._descending else qt.Qt.AscendingOrder
         self._ui.caseTable.horizontalHeader().setSortIndicator(column, order)
         self._arrange()
+
+    def _fit(self) -> None:
+        """Show the columns that there is room for."""
+        table = self._ui.caseTable
+        for column in _EXTRA:
+            table.setColumnHidden(column, table.viewport().width < _WIDE)
 
     def _on_row(self, number: int, column: int) -> None:
         if number < len(self.shown):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from MedSegEffNetPanel.wording import sentences, tip
 
 _LAST_RUN = "predict_run"
 _REFRESH = 2000  # ms from a case that is done to a new look at all of them
+_WIDTHS = (92, 64)  # pixels; the result takes what is left
 _OVER = ("done", "skipped", "failed")
 
 
@@ -55,6 +57,8 @@ class PredictView:
     def _prepare_table(self) -> None:
         table = self._ui.predictTable
         prepare(table, [_("Case"), _("State"), _("Result")])
+        for column, width in enumerate(_WIDTHS):
+            table.setColumnWidth(column, width)
         table.connect("itemSelectionChanged()", self._show_message)
         table.connect("cellDoubleClicked(int,int)", self._on_row)
 
@@ -135,6 +139,7 @@ class PredictView:
         words = ["dataset", "predict", str(dataset.folder), "--model", str(entry.folder), *options.words()]
         words += ["--state", str(self._ui.predictState.currentData), "--author", self._panel.curation.author]
         self._panel.settings.keep(_LAST_RUN, folder)
+        self._section.work.forget()
         title = _("Predicting {title}").format(title=dataset.info.title)
         self._follow(self._panel.jobs.submit(title, words, folder, detached=True))
 
@@ -163,7 +168,7 @@ class PredictView:
         row = self._rows.setdefault(event["case"], len(self._rows))
         self._cases[row] = event
         self._ui.predictTable.setRowCount(len(self._rows))
-        for column, text in enumerate((event["case"], batch.state_text(event["state"]), batch.result_text(event))):
+        for column, text in enumerate((event["case"], batch.state_text(event["state"]), _result(event))):
             item = qt.QTableWidgetItem(text)
             item.setToolTip(tip(text))
             self._ui.predictTable.setItem(row, column, item)
@@ -182,7 +187,7 @@ class PredictView:
         if self._job is not None:
             row = self._ui.predictTable.currentRow() if self._ui.predictTable.selectedItems() else -1
             event = self._cases.get(row)
-            told = f"{event['case']}: {batch.result_text(event) or batch.state_text(event['state'])}" if event else ""
+            told = f"{event['case']}: {_result(event) or batch.state_text(event['state'])}" if event else ""
             self._ui.predictMessage.text = "\n".join(filter(None, (self._summary(self._job), told)))
 
     def _summary(self, job: PanelJob) -> str:
@@ -202,3 +207,11 @@ class PredictView:
     def _on_report(self) -> None:
         if self._job is not None:
             qt.QApplication.clipboard().setText(self._job.report())
+
+
+def _result(event: Mapping[str, Any]) -> str:
+    """Volumes and how unsure the model is, then the warnings; or why the case failed."""
+    figures = batch.result_text({**event, "warnings": ()})
+    doubt = texts.unsure_text(event["figures"])
+    told = _("{figures}, unsure {percent}").format(figures=figures, percent=doubt) if doubt else figures
+    return " ".join(filter(None, (told, batch.result_text({**event, "volumes_ml": {}}) if event["warnings"] else "")))

@@ -33,6 +33,7 @@ class Releasing:
             narrow(box)
         table = ui.snapshotTable
         prepare(table, [_("Snapshot"), _("Cases"), _("By"), _("Taken"), _("Comment")])
+        table.horizontalHeader().setSectionResizeMode(4, qt.QHeaderView.Stretch)
         table.connect("itemSelectionChanged()", section.refresh)
         ui.releaseBox.connect("toggled(bool)", self.read)
         ui.exportFolder.connect("currentPathChanged(QString)", section.refresh)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -42,6 +42,33 @@ def origin_text(origin: str, model: str) -> str:
     return words.get(origin, origin)
 
 
+def short_origin_text(origin: str) -> str:
+    """Where a label comes from, in a word; empty without one."""
+    words = {"manual": _("by hand"), "model": _("model"), "corrected": _("corrected")}
+    return words.get(origin, origin_text(origin, ""))
+
+
+def unsure(figures: Mapping[str, float]) -> float | None:
+    """How unsure the model is of a label, 0 to 1, by the worst of the label's figures; None: nothing tells."""
+    found = [1 - figures["agreement"]] if "agreement" in figures else []
+    found += [figures["uncertainty"]] if "uncertainty" in figures else []
+    return max(found, default=None)
+
+
+def unsure_text(figures: Mapping[str, float]) -> str:
+    """How unsure the model is, in percent; empty: nothing tells."""
+    found = unsure(figures)
+    return "" if found is None else _("{percent:.0f} %").format(percent=100 * found)
+
+
+def unsure_tip() -> str:
+    """What the figure means."""
+    return _(
+        "How unsure the model is of its own label. 95 % says that it expects an overlap (Dice) of 0.05 with the truth, or "
+        "that the networks that vote overlap by no more. A label saved by a person has no figure."
+    )
+
+
 def time_text(time: str) -> str:
     """A time of the data set (ISO 8601, UTC) by this computer's clock; as it is where it cannot be read."""
     try:
@@ -71,16 +98,17 @@ def _volumes(row: CaseSummary) -> float:
     return sum(row.volumes_ml.values())
 
 
-def _unsure(row: CaseSummary) -> float:
-    return row.figures.get("uncertainty", -1.0)
+def _by_doubt(row: CaseSummary) -> float:
+    found = unsure(row.figures)
+    return -1.0 if found is None else found
 
 
 Column = tuple[Callable[[CaseSummary], str], Callable[[CaseSummary], Any]]
 COLUMNS: tuple[Column, ...] = (  # what a cell shows, and what its column is ordered by
     (lambda row: row.id, lambda row: row.id),
     (lambda row: state_text(row.state), lambda row: STATES.index(row.state) if row.state else -1),
-    (lambda row: origin_text(row.origin, row.model), lambda row: (row.origin, row.model)),
-    (lambda row: f"{_unsure(row):.0%}" if _unsure(row) >= 0 else "", _unsure),
+    (lambda row: short_origin_text(row.origin), lambda row: (row.origin, row.model)),
+    (lambda row: unsure_text(row.figures), _by_doubt),
     (lambda row: f"{_volumes(row):.1f}" if row.volumes_ml else "", _volumes),
     (notes_text, lambda row: (not row.problem, -row.conflicts, not row.flags, row.flags)),
     (lambda row: row.patient, lambda row: row.patient),
@@ -99,15 +127,16 @@ def titles() -> list[str]:
 def tooltip(row: CaseSummary) -> str:
     """All that the table knows of a case, for its tooltip."""
     label = origin_text(row.origin, row.model)
+    doubt = unsure_text(row.figures)
     volumes = ", ".join(f"{name} {volume:.1f} mL" for name, volume in row.volumes_ml.items())
-    figures = ", ".join(f"{name} {value:.2f}" for name, value in row.figures.items())
     lines = [
         f"{row.id}: {state_text(row.state)}",
         _("label: {label}, by {author}, {time}").format(label=label, author=row.author, time=time_text(row.time))
         if label
         else _("no label yet"),
+        _("patient: {patient}").format(patient=row.patient) if row.patient else "",
         volumes,
-        figures,
+        _("unsure: {percent}").format(percent=doubt) if doubt else "",
         _("images: {channels}").format(channels=", ".join(row.channels)) if row.channels else "",
         notes_text(row),
     ]

@@ -57,6 +57,11 @@ class Work:
         self._ui.datasetMessage.text = text
         self._ui.datasetMessage.visible = bool(text)
 
+    def forget(self) -> None:
+        """Take away what was said of work that has ended: something else begins."""
+        if not self.busy:
+            self.say("")
+
     def say_error(self, error: Exception) -> None:
         """Show what went wrong, and what to do."""
         self.say(told(error))

@@ -18,7 +18,8 @@ SIZES = (LIGHT, GPU, TRAINING)
 BASE = ("numpy>=1.26,<3", "SimpleITK>=2.3,<3", "pillow>=10.1,<14")  # Slicer has them, pillow perhaps not
 _LIGHT = (*BASE, "openvino>=2024.4,<=2026.4.1")
 _TORCH = (*_LIGHT, "torch>=2.4,<=2.13.0", "efficientnet-pytorch>=0.7.1,<0.8")
-REQUIREMENTS = {LIGHT: _LIGHT, GPU: _TORCH, TRAINING: _TORCH}
+_DICOM_SEG = "highdicom>=0.27,<0.29"  # to import and export labels as DICOM SEG
+REQUIREMENTS = {LIGHT: _LIGHT, GPU: _TORCH, TRAINING: (*_TORCH, _DICOM_SEG)}
 # Module -> name under which it is installed.
 BASE_MODULES = {"numpy": "numpy", "SimpleITK": "SimpleITK", "PIL": "pillow"}
 ENGINE_MODULES = {"openvino": "openvino", "torch": "torch"}
@@ -153,8 +154,8 @@ def cost(size: str, platform: str, cuda: bool) -> Cost:
 
 def own_package(name: str) -> bool:
     """Whether a package is one of ours to choose the version of, whatever Slicer's Python has."""
-    heavy = ("openvino", "openvino-telemetry", "torch", "efficientnet-pytorch")
-    return name in heavy or name.startswith(_GPU_LIBRARIES)
+    ours = ("openvino", "openvino-telemetry", "torch", "efficientnet-pytorch", "highdicom", "pydicom", "pyjpegls")
+    return name in ours or name.startswith(_GPU_LIBRARIES)
 
 
 def name_of(requirement: str) -> str:

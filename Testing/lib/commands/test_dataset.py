@@ -42,6 +42,7 @@ def test_a_folder_is_imported_once_and_listed(command, made, data):
     code, output, _ = command("dataset", "list", made, "--state", "new")
     assert (code, output.strip()) == (0, "No cases.")
     assert "5 accepted" in command("dataset", "list", made)[1]
+    assert command("dataset", "list", made, "--state", "done")[0] == 2
 
 
 def test_who_works_must_be_told_once(command, data, tmp_path):
@@ -98,11 +99,20 @@ def test_splits_are_made_added_to_and_moved(command, made):
     assert code == 0
     assert "train  3" in output
     assert command("dataset", "split", made, "--fractions", "train=0.5", "val=0.5")[0] == 2
+    assert command("dataset", "split", made, "--seed", 4)[0] == 2
     assert command("dataset", "split", made, "--move", "a=val")[0] == 0
     assert json.loads(command("dataset", "split", made, "--json")[1])["patients"]["a"] == "val"
     assert command("dataset", "split", made, "--add")[0] == 0
     assert command("dataset", "split", made, "--move", "a")[0] == 2
     assert "splits (patients)" in command("dataset", "show", made)[1]
+
+
+def test_an_image_in_two_splits_is_told_at_once(command, made):
+    again = f"t1={made / 'cases' / 'a' / 'images' / 't1.nii.gz'}"
+    assert command("dataset", "add", made, "again", "--input", again, "--patient", "other")[0] == 0
+    command("dataset", "split", made, "--fractions", "train=0.5", "val=0.5")
+    assert "LEAK: " not in command("dataset", "split", made, "--move", "a=train", "other=train")[1]
+    assert "LEAK: a and again" in command("dataset", "split", made, "--move", "other=val")[1]
 
 
 def test_bad_fractions_are_refused(command, made):

@@ -9,7 +9,7 @@ from MedSegEffNetLib.dataset.importing import add_case
 from MedSegEffNetLib.dataset.labels import save_label
 from MedSegEffNetLib.dataset.readers import read_folder
 from MedSegEffNetLib.dataset.snapshots import cases_of_snapshot, list_snapshots, read_snapshot, take_snapshot
-from MedSegEffNetLib.dataset.splits import make_splits
+from MedSegEffNetLib.dataset.splits import make_splits, move
 from MedSegEffNetLib.dataset.store import Dataset
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.task import get_segmentation_task
@@ -48,6 +48,18 @@ def test_only_accepted_cases_are_in_it_and_synthesised_images_only_if_asked_for(
     }
     with_made = take_snapshot(labelled, ANN, synthesised=True)
     assert [entry["synthesised"] for entry in with_made.cases if entry["case"] == "case-20"] == [True]
+
+
+def test_an_image_in_two_splits_is_refused(labelled):
+    make_splits(labelled, {"train": 0.5, "val": 0.5}, seed=0)
+    add_case(labelled, new_case(1, "again", labelled=True, patient="P0"), ANN)
+    for patient, split in (("P0", "train"), ("P1", "val")):
+        move(labelled, patient, split)
+    with pytest.raises(InputError, match=r"again .* and case-1 .* have the same image"):
+        take_snapshot(labelled, ANN)
+    assert list_snapshots(labelled) == []
+    move(labelled, "P1", "train")
+    assert len(take_snapshot(labelled, ANN).cases) == 9
 
 
 def test_a_changed_snapshot_is_refused(labelled):

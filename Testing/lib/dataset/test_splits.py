@@ -1,5 +1,7 @@
 """Splits keep patients together and do not depend on chance or order."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from MedSegEffNetLib.dataset.case import Case
@@ -83,6 +85,13 @@ def test_one_patient_can_be_moved_by_command_and_by_hand(labelled):
         move(labelled, "P1", "holdout")
     with pytest.raises(InputError, match="no patient 'P99'"):
         move(labelled, "P99", "val")
+
+
+def test_programs_that_move_patients_at_once_lose_no_move(labelled):
+    make_splits(labelled, FRACTIONS, seed=0)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: move(labelled, f"P{number}", "val"), range(8)))
+    assert set(read_splits(labelled).patients.values()) == {"val"}
 
 
 def test_a_patient_written_twice_by_hand_is_refused(labelled):

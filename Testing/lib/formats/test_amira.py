@@ -64,6 +64,18 @@ def test_the_box_runs_between_centers_and_the_unit_is_heeded(tmp_path):
     assert image.spacing == (10.0, 20.0, 50.0)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_the_directions_of_the_axes_are_known_where_a_matrix_is_stored(known, tmp_path):
+    assert not read(a_file(tmp_path)).orientation_known
+    affine = np.diag([-1.0, -1.0, 3.0, 1.0])
+    affine[:3, 3] = 7, -5, 2
+    image = Image(VALUES, affine, orientation_known=known)
+    write(tmp_path / "image.am", image)
+    again = read(tmp_path / "image.am")
+    assert again.orientation_known == known
+    assert same_grid(image, again)
+
+
 def test_the_labels_are_found_behind_another_field(tmp_path):
     lattice = "Lattice { float Probability } @1\nLattice { byte Labels } @2"
     data = np.zeros(24, dtype="<f4").tobytes() + b"\n@2\n" + FLAT.tobytes()

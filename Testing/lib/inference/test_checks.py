@@ -60,3 +60,13 @@ def test_a_slice_across_the_third_axis_is_refused_with_a_word_about_its_plane():
     with pytest.raises(InputError, match="1 × 32 pixels") as caught:
         check(HOUNSFIELD.transpose(2, 0, 1)[:1])
     assert "third axis" in caught.value.hint
+
+
+def test_a_color_picture_is_refused_with_what_to_do_about_it():
+    color = np.stack([HOUNSFIELD[:, :, :1]] * 3, axis=-1)
+    with pytest.raises(InputError, match="3 components") as caught:
+        check(color)
+    assert "in gray" in caught.value.hint
+    with pytest.raises(InputError, match="3 components") as caught:
+        check(color, get_segmentation_task("brain-tumor").channels)
+    assert "one image a channel" in caught.value.hint

@@ -84,6 +84,12 @@ def test_slices_of_8_bits_are_no_hounsfield_units_and_pass():
     assert chest_ct({"ct": Image(eight_bit.astype(np.uint8), LPS)}) == []
 
 
+def test_a_chest_whose_values_were_cut_at_soft_tissue_is_doubtful():
+    chest = body()
+    (text,) = chest_ct({"ct": chest.with_array(chest.array.clip(-160, 240))})
+    assert "No value lies below -160 HU" in text
+
+
 def test_files_without_directions_are_doubtful_for_volumes_but_pictures_are_not_for_slices():
     brain = replace(head(stripped=True), orientation_known=False)
     assert "store no orientation" in " ".join(find_doubts(BRAIN, {"t1": brain}))

@@ -52,5 +52,6 @@ def test_arguments_that_a_measure_does_not_take_are_told():
 def test_a_row_says_when_nothing_is_known():
     assert Row("share", math.nan, "%").text == "not known"
     assert Row("share", math.nan, "%").as_mapping() == {"name": "share", "value": None, "unit": "%"}
-    assert Row("share", 12.34567, "%").text == "12.35 %"
+    assert Row("share", 12.34567, "%").text == "12.3 %"
+    assert Row("lung, volume", 5123.4, "mL").text == "5123 mL"
     assert Row("share", 12.34567, "%").title == "share (%)"

@@ -24,6 +24,12 @@ def test_ticks_of_values_that_hardly_differ_are_not_finer_than_a_thousandth():
     assert ticks[-1] - ticks[0] >= 0.98e-3
 
 
+def test_a_value_that_never_changes_is_shown_beside_zero_with_short_numbers():
+    assert charts.ticks_between(0.001, 0.001) == pytest.approx((0, 0.0002, 0.0004, 0.0006, 0.0008, 0.001))
+    assert charts.ticks_between(-2, -2)[-1] == 0
+    assert charts.ticks_between(0, 0)[-1] == 1
+
+
 def test_curves_break_at_gaps_and_lie_within_the_frame():
     curve = charts.Curve("validation", [(1, 0.1), (2, 0.5), (3, math.nan), (4, 0.2)])
     svg = charts.lines([curve, charts.Curve("training <x>", [(1, 1.0)], main=False)], "Loss", "Epoch", mark=(2, "best"))

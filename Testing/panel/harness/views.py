@@ -127,6 +127,7 @@ class SliceView(_View):
         self.image = vtk.vtkActor2D()
         self.image.SetMapper(mapper)
         self.image.GetProperty().SetDisplayLocationToBackground()
+        self.renderer.AddViewProp(self.image)  # before the segments': they are drawn over it, and let it through
 
     def fit(self, width: int, height: int) -> None:
         """Show all of the volume in the middle."""
@@ -137,11 +138,10 @@ class SliceView(_View):
     def picture(self, width: int, height: int) -> QtGui.QImage:
         """The slice as it is now."""
         self.logic.ResizeSliceNode(width, height)
-        if self.logic.GetImageDataConnection() is not None:
-            self.image.GetMapper().SetInputConnection(self.logic.GetImageDataConnection())
-            self.renderer.AddViewProp(self.image)
-        else:
-            self.renderer.RemoveViewProp(self.image)
+        pixels = self.logic.GetImageDataConnection()
+        self.image.SetVisibility(pixels is not None)
+        if pixels is not None:
+            self.image.GetMapper().SetInputConnection(pixels)
         return super().picture(width, height)
 
 
