@@ -18,9 +18,9 @@ _HINTS = {
     errno.ENOSPC: "Free some space on that disk, or choose an output folder on another one.",
     errno.EDQUOT: "Your quota on that disk is used up: delete something there, or choose another output folder.",
     errno.EFBIG: "The disk or its settings allow no file of this size: choose an output folder on another disk.",
-    errno.EACCES: "Choose an output folder that you may write to.",
-    errno.EPERM: "Choose an output folder that you may write to.",
-    errno.EROFS: "The disk is read-only: choose an output folder on another one.",
+    errno.EACCES: "Choose a folder that you may write to, or ask for the right to write to this one.",
+    errno.EPERM: "Choose a folder that you may write to, or ask for the right to write to this one.",
+    errno.EROFS: "The disk is read-only: choose a folder on another one.",
     errno.ENAMETOOLONG: "Choose a shorter name.",
 }
 

@@ -39,8 +39,8 @@ class ProgressLine:
             self._show("")
 
     def _case(self, event: dict[str, Any]) -> None:
-        sizes = [f"{name} {number(volume, 2)} mL" for name, volume in event["volumes_ml"].items()]
-        told = ", ".join(filter(None, (event["message"], *sizes)))
+        sizes = [f"{name} {number(volume, 2)} mL" for name, volume in event["volumes_ml"].items() if volume is not None]
+        told = ", ".join(filter(None, (event["message"], *sizes, *event.get("facts", ()))))
         end = f"{event['state']}: {told}" if told else event["state"]
         self._line(f"Case {event['index'] + 1} of {event['total']}, {event['case']}: {end}")
         for text in event["warnings"]:

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from MedSegEffNetLib.commands._dataset_cases import job_of, say
+from MedSegEffNetLib.commands._dataset_cases import author_of, job_of, say
 from MedSegEffNetLib.dataset.records import STATES, CaseRecord
 from MedSegEffNetLib.dataset.store import Dataset
+from MedSegEffNetLib.dataset.wording import plural, unsure_text, volume_text
 from MedSegEffNetLib.errors import InputError, MedSegEffNetError, Stopped
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _NOTHING: dict[str, Any] = {
     "message": "", "expected": "", "hint": "", "output": None, "volumes_ml": {}, "figures": {}, "warnings": [],
-    "quality": {},
+    "quality": {}, "facts": [],
 }  # fmt: skip
 
 
@@ -63,14 +64,13 @@ def figures_of(measures: Measures) -> dict[str, float]:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from MedSegEffNetLib.dataset.author import author_or_kept
     from MedSegEffNetLib.inference import engine, ensemble
     from MedSegEffNetLib.inference.options import Options
     from MedSegEffNetLib.models.registry import find
 
     with job_of(arguments) as told:
         dataset = Dataset.open(arguments.dataset)
-        author = author_or_kept(arguments.author)
+        author = author_of(arguments)
         bundle = find(arguments.model)
         _check_task(dataset, bundle)
         options = Options(
@@ -88,7 +88,7 @@ def _predict(arguments: argparse.Namespace) -> None:
                 f"{counts['failed']} of {len(chosen)} cases could not be predicted",
                 hint="see what is said about each of them; the same command again does only these",
             )
-    text = f"{counts['done']} cases have a new label, {counts['skipped']} had one of this model already"
+    text = f"{plural(counts['done'], 'case')} labelled, {counts['skipped']} had a label of this model already"
     say(arguments, {"total": len(chosen), **counts}, text if chosen else f"No case is {arguments.state}.")
 
 
@@ -166,12 +166,17 @@ def _label(work: _Work, record: CaseRecord) -> dict[str, Any]:
             model=work.model, comment=" ".join(result.quality.reasons), figures=figures,
         )  # fmt: skip
     known = result.label_map.spacing_known
+    unsure = unsure_text(figures)
     return {
         "output": work.dataset.case_folder(record.id) / saved.labels[-1].file,
         "volumes_ml": result.volumes_ml if known else dict.fromkeys(result.volumes_ml),
         "figures": figures,
         "warnings": list(dict.fromkeys((*warnings, *result.warnings))),
         "quality": result.quality.as_mapping(),
+        "facts": [
+            *([] if known else [volume_text(saved, saved.labels[-1])]),
+            *([f"unsure {unsure}"] if unsure else []),
+        ],
     }
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import math
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from MedSegEffNetLib import atomic
-from MedSegEffNetLib.commands._dataset_cases import job_of, say
-from MedSegEffNetLib.dataset.store import Dataset
+from MedSegEffNetLib.commands._dataset_cases import author_of, job_of, say
+from MedSegEffNetLib.dataset.store import Dataset, abandoned
+from MedSegEffNetLib.dataset.wording import plural
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.terminal import number, table
 
@@ -35,12 +37,12 @@ def _check(arguments: argparse.Namespace) -> None:
         counts = Counter(finding.severity for finding in findings)
         told.finish(errors=counts[ERROR], warnings=counts[WARNING], findings=findings, output=arguments.output)
     rows = [[finding.case or "–", finding.check, finding.severity, finding.text] for finding in findings]
-    total = f"{counts['error']} errors, {counts['warning']} warnings"
+    total = f"{plural(counts[ERROR], 'error')}, {plural(counts[WARNING], 'warning')}"
     text = table(rows, ["case", "check", "severity", "what was found"]) + f"\n\n{total}"
     say(arguments, findings, text if rows else "Nothing looks wrong.")
     if counts[ERROR]:
         raise InputError(
-            f"the data set has {counts[ERROR]} errors", hint="see the table; warnings alone are no failure"
+            f"the data set has {plural(counts[ERROR], 'error')}", hint="see the table; warnings alone are no failure"
         )
 
 
@@ -81,6 +83,9 @@ def _split(arguments: argparse.Namespace) -> None:
 
     dataset = Dataset.open(arguments.dataset)
     fractions = {name: _fraction(text) for name, text in _pairs(arguments.fractions)} or FRACTIONS
+    strange = [name for name in fractions if name not in FRACTIONS]
+    if strange:
+        raise InputError(f"--fractions has the split '{strange[0]}'", expected="train, val and test, or two of them")
     if arguments.add:
         add_patients(dataset)
     for patient, name in _pairs(arguments.move):
@@ -93,14 +98,18 @@ def _split(arguments: argparse.Namespace) -> None:
     rows = dataset.list()
     cases = Counter(splits.of(row.patient) for row in rows if not row.problem)
     patients = Counter(splits.patients.values())
-    volumes = dict.fromkeys(splits.fractions, 0.0)
+    names = [name for name in splits.names if name in splits.fractions or patients[name]]
+    volumes = dict.fromkeys(names, 0.0)
     for row in rows:
-        if splits.of(row.patient) in volumes:
-            volumes[splits.of(row.patient)] += sum(row.volumes_ml.values()) / max(1, cases[splits.of(row.patient)])
-    lines = [[name, str(patients[name]), str(cases[name]), f"{volumes[name]:.1f}"] for name in splits.fractions]
+        part = splits.of(row.patient)
+        if part in volumes:  # no size of the voxels, no mL
+            volumes[part] += sum(row.volumes_ml.values()) / cases[part] if row.spacing_known else math.nan
+    lines = [[name, str(patients[name]), str(cases[name]), number(volumes[name], 1)] for name in names]
     text = table(lines, ["split", "patients", "cases", "mean labelled mL"])
     if cases[""]:
-        text += f"\n\n{cases['']} cases of patients without a split: `dataset split FOLDER --add` gives them one"
+        text += (
+            f"\n\n{plural(cases[''], 'case')} of patients without a split: `dataset split FOLDER --add` gives them one"
+        )
     text += "".join(f"\n\nLEAK: {leak.text}" for leak in find_leaks(dataset, splits) if leak.severity == "error")
     say(arguments, splits, text)
 
@@ -126,7 +135,6 @@ def _fraction(text: str) -> float:
 
 
 def _snapshot(arguments: argparse.Namespace) -> None:
-    from MedSegEffNetLib.dataset.author import author_or_kept
     from MedSegEffNetLib.dataset.snapshots import list_snapshots, take_snapshot
 
     dataset = Dataset.open(arguments.dataset)
@@ -141,11 +149,13 @@ def _snapshot(arguments: argparse.Namespace) -> None:
             table(rows, ["snapshot", "cases", "by", "taken (UTC)", "comment"]) if rows else "No snapshot.",
         )
         return
-    author = author_or_kept(arguments.author)
+    author = author_of(arguments)
     taken = take_snapshot(dataset, author, arguments.comment, synthesised=arguments.synthesised)
     splits = Counter(str(entry["split"]) or "no split" for entry in taken.cases)
     counts = ", ".join(f"{count} {name}" for name, count in splits.items())
-    say(arguments, taken, f"snapshot {taken.id}: {len(taken.cases)} cases ({counts})")
+    text = f"snapshot {taken.id}: {plural(len(taken.cases), 'case')} ({counts})"
+    text += "\nThe same image in two splits is refused; `dataset check` also looks for flipped or resampled copies."
+    say(arguments, taken, text)
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -161,45 +171,46 @@ def _export(arguments: argparse.Namespace) -> None:
             cases, dataset.task, arguments.output, arguments.format, lambda done, total: told("Export", done, total)
         )
         told.finish(output=arguments.output, cases=len(cases), notes=notes)
-    text = "\n".join([f"{len(cases)} cases are written to {arguments.output}", *notes])
+    text = "\n".join([f"{plural(len(cases), 'case')} written to {arguments.output}", *notes])
     say(arguments, {"output": arguments.output, "cases": len(cases), "notes": notes}, text)
 
 
 def _merge(arguments: argparse.Namespace) -> None:
-    from MedSegEffNetLib.dataset.author import author_or_kept
     from MedSegEffNetLib.dataset.upkeep import merge
 
     target, other = Dataset.open(arguments.dataset), Dataset.open(arguments.other)
-    author = author_or_kept(arguments.author)
+    author = author_of(arguments)
     with job_of(arguments) as told:
         done = merge(target, other, author, told)
     lines = [
-        f"{len(done.added)} cases added, {len(done.relabelled)} with new labels, {len(done.conflicts)} with a conflict, "
-        f"{len(done.known)} had all"
+        f"{plural(len(done.added), 'case')} added, {len(done.relabelled)} with new labels, "
+        f"{len(done.conflicts)} with a conflict, {len(done.known)} had all"
     ]
     lines += [f"CONFLICT: {case_id}: see `dataset show`, then choose" for case_id in done.conflicts]
     say(arguments, done, "\n".join(lines))
 
 
 def _prune(arguments: argparse.Namespace) -> None:
-    from MedSegEffNetLib.dataset.author import author_or_kept
     from MedSegEffNetLib.dataset.upkeep import prune, superfluous
 
     dataset = Dataset.open(arguments.dataset)
     found = superfluous(dataset, arguments.keep, rejected_images=arguments.rejected_images)
+    drafts = abandoned(dataset)
     size = sum(file.size for file in found) / 1e6
-    if not arguments.yes or not found:
+    if not arguments.yes or not (found or drafts):
         rows = [[file.case, file.file, f"{file.size / 1e6:.2f}"] for file in found]
+        rows += [["–", f"{draft.parent.name}/{draft.name}: left by a program that was killed", "?"] for draft in drafts]
         text = table(rows, ["case", "file", "MB"]) + f"\n\n{size:.1f} MB; nothing was moved: give --yes to do it"
-        say(arguments, {"files": found, "trash": None}, text if rows else "Nothing to move.")
+        say(arguments, {"files": found, "drafts": drafts, "trash": None}, text if rows else "Nothing to move.")
         return
-    trash = prune(dataset, found, author_or_kept(arguments.author))
-    text = f"{len(found)} files ({size:.1f} MB) are in {trash}; delete that folder to free the space"
-    say(arguments, {"files": found, "trash": trash}, text)
+    trash = prune(dataset, found, author_of(arguments))
+    moved = [f"{plural(len(found), 'file')} ({size:.1f} MB)"] * bool(found)
+    moved += [f"{plural(len(drafts), 'half-made case')}"] * bool(drafts)
+    text = f"{' and '.join(moved)} moved to {trash}; delete that folder to free the space"
+    say(arguments, {"files": found, "drafts": drafts, "trash": trash}, text)
 
 
 def _raters(arguments: argparse.Namespace) -> None:
-    from MedSegEffNetLib.dataset.author import author_or_kept
     from MedSegEffNetLib.dataset.raters import compare_raters, consensus, differences
     from MedSegEffNetLib.image import write
 
@@ -213,14 +224,16 @@ def _raters(arguments: argparse.Namespace) -> None:
         for one in found
     ]  # fmt: skip
     text = table(rows, ["version", "against", "region", "Dice", "HD95 (mm)"])
+    saved = None
+    if arguments.consensus:
+        saved = consensus(dataset, arguments.case, author_of(arguments), arguments.versions)
     if arguments.output:
         for (first, second), image in differences(dataset, arguments.case, arguments.versions).items():
             write(arguments.output / f"difference-{first}-{second}.nii.gz", image)
         columns = ["first", "second", "region", "dice", "hd95"]
         _write_csv(arguments.output / "agreement.csv", [asdict(one) for one in found], columns)
         text += f"\n\nDifference maps are in {arguments.output}"
-    if arguments.consensus:
-        saved = consensus(dataset, arguments.case, author_or_kept(arguments.author), arguments.versions)
+    if saved is not None:
         text += f"\n\nThe consensus is version {saved.labels[-1].number}"
     say(arguments, found, text)
 

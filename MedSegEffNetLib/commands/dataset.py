@@ -64,6 +64,8 @@ def _add_filling(add: Adding) -> None:
     new.add_argument("--patient", metavar="NAME", help="of a new case (default: the case's id)")
     new.add_argument("--site", default="", metavar="NAME", help="of a new case")
     new.add_argument("--reference", action="store_true", help="leave the images of a new case where they are")
+    new.add_argument("--pseudonymize", action="store_true", help="a new case: no name and no UID in what is written")
+    new.add_argument("--key", type=Path, metavar="FILE", help="key of the pseudonyms (default: one of your own)")
     new.add_argument(
         "--synthesised", action="append", default=[], metavar="CHANNEL", help="an image that a network made"
     )  # fmt: skip

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from MedSegEffNetLib import atomic
-from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.errors import InputError, MedSegEffNetError
 from MedSegEffNetLib.resources import data_folder
 
 SETTINGS = "settings.json"  # in the user's data folder
@@ -19,19 +21,33 @@ def known_author() -> str:
 
 
 def keep_author(name: str) -> str:
-    """Keep ``name`` for the next time and return it; an :class:`InputError` if it is empty."""
-    plain = " ".join(name.split())
-    if not plain:
-        raise InputError("the author's name is empty", expected="your name, or initials that your group knows")
+    """Keep ``name`` for the next time and return it.
+
+    Raises
+    ------
+    InputError
+        It is empty.
+    MedSegEffNetError
+        The settings file could not be written.
+    """
+    plain = _plain(name)
     if plain != known_author():
         atomic.write_json(data_folder() / SETTINGS, {**_settings(), "author": plain})
     return plain
 
 
-def author_or_kept(name: str | None) -> str:
-    """``name``, which is kept, or the kept one; an :class:`InputError` if there is none."""
+def author_or_kept(name: str | None, warn: Callable[[str], object] = warnings.warn) -> str:
+    """``name``, which is kept, or the kept one; an :class:`InputError` if there is none.
+
+    A name that cannot be kept is good for this time, and ``warn`` is told why.
+    """
     if name is not None:
-        return keep_author(name)
+        plain = _plain(name)
+        try:
+            return keep_author(plain)
+        except MedSegEffNetError as error:
+            warn(f"your name is not kept for the next time: {error.found}")
+            return plain
     kept = known_author()
     if not kept:
         raise InputError(
@@ -40,6 +56,13 @@ def author_or_kept(name: str | None) -> str:
             hint="give --author NAME once; it is kept in your settings",
         )
     return kept
+
+
+def _plain(name: str) -> str:
+    plain = " ".join(name.split())
+    if not plain:
+        raise InputError("the author's name is empty", expected="your name, or initials that your group knows")
+    return plain
 
 
 def _settings() -> dict[str, Any]:

@@ -11,7 +11,8 @@ from MedSegEffNetLib.dataset.labels import check_label_map
 from MedSegEffNetLib.dataset.leaks import find_leaks
 from MedSegEffNetLib.dataset.records import CaseRecord
 from MedSegEffNetLib.dataset.splits import read_splits
-from MedSegEffNetLib.dataset.store import Dataset, unnamed_labels
+from MedSegEffNetLib.dataset.store import Dataset, abandoned, unnamed_labels
+from MedSegEffNetLib.dataset.wording import plural
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.geometry import spacing_of
 from MedSegEffNetLib.image import Image
@@ -61,18 +62,21 @@ def check_dataset(dataset: Dataset, told: Told, case_ids: Sequence[str] = ()) ->
         figures[case_id] = looked.figures
     told("Check", len(chosen), len(chosen))
     findings += _outliers(figures)
+    splits = None
     try:
         splits = read_splits(dataset)
-        findings += [
-            Finding(leak.cases[0], leak.check, leak.severity, leak.text) for leak in find_leaks(dataset, splits)
-        ]
-        if splits is not None:
-            patients = sorted({row.patient for row in rows if not row.problem and not splits.of(row.patient)})
-            if patients:
-                text = f"{len(patients)} patient(s) have no split yet: {', '.join(patients[:10])}"
-                findings.append(Finding("", "splits", WARNING, text))
     except InputError as error:
         findings.append(Finding("", "splits", ERROR, str(error)))
+    findings += [Finding(leak.cases[0], leak.check, leak.severity, leak.text) for leak in find_leaks(dataset, splits)]
+    if splits is not None:
+        patients = sorted({row.patient for row in rows if not row.problem and not splits.of(row.patient)})
+        if patients:
+            text = f"{plural(len(patients), 'patient')} without a split: {', '.join(patients[:10])}"
+            findings.append(Finding("", "splits", WARNING, text))
+    drafts = abandoned(dataset)
+    if drafts:
+        text = f"{plural(len(drafts), 'case')} half made when a program was killed: `dataset prune` moves them away"
+        findings.append(Finding("", "drafts", WARNING, text))
     return sorted(findings, key=lambda one: (one.severity != ERROR, one.case, one.check))
 
 
@@ -88,6 +92,7 @@ def check_case(dataset: Dataset, record: CaseRecord) -> Looked:
     for name, image in images.items():
         found += _of_image(record, name, image)
         figures |= _intensities(name, image)
+    found += _same_channels(record)
     if label is not None:
         found += _of_label(record, label, dataset.task)
         figures["labelled volume"] = float(np.count_nonzero(label.array) * np.prod(label.spacing) / 1000)
@@ -129,6 +134,14 @@ def _of_image(record: CaseRecord, name: str, image: Image) -> list[Finding]:
     elif image.array.min() == image.array.max():
         found.append(Finding(record.id, "intensity", ERROR, f"{name} has one value everywhere"))
     return found
+
+
+def _same_channels(record: CaseRecord) -> list[Finding]:
+    """Grey pictures saved in color, say, that were taken for the channels of a task."""
+    if len(record.images) < 2 or len({image.voxels for image in record.images.values()}) > 1:
+        return []
+    text = f"{', '.join(record.images)} have the same voxels: they are one image, not one a channel"
+    return [Finding(record.id, "channels", WARNING, text)]
 
 
 def _intensities(name: str, image: Image) -> dict[str, float]:

@@ -10,6 +10,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.descriptors import describe, hash_of_voxels
 from MedSegEffNetLib.dataset.index import CASE_FILE
 from MedSegEffNetLib.dataset.labels import check_grid, check_label_map, save_label
-from MedSegEffNetLib.dataset.locks import now
+from MedSegEffNetLib.dataset.locks import locked, now
 from MedSegEffNetLib.dataset.pseudonyms import Pseudonyms
 from MedSegEffNetLib.dataset.records import (
     ACCEPTED,
@@ -31,7 +32,7 @@ from MedSegEffNetLib.dataset.records import (
     id_from,
     to_json,
 )
-from MedSegEffNetLib.dataset.store import CASES, Dataset, content_of, sha256_of
+from MedSegEffNetLib.dataset.store import CASES, DRAFT, WAIT, WRITING, Dataset, content_of, sha256_of
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.image import Image, write, write_label_map
 from MedSegEffNetLib.postprocessing import volumes_ml
@@ -74,16 +75,55 @@ class Imported:
     failed: Mapping[str, str]
 
 
+class AlreadyThere(InputError):
+    """The data set has a case with the same images: ``case_id``."""
+
+    def __init__(self, case_id: str) -> None:
+        super().__init__(f"the images are those of case {case_id} already", hint="add its label to that case")
+        self.case_id = case_id
+
+
+class Known:
+    """Which case has which images, by :func:`content_of`; cases that came since are read when it is looked again."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        rows = dataset.list()
+        self._read = {row.id for row in rows}
+        self._cases = {row.content: row.id for row in rows if not row.problem}
+
+    def case(self, content: str) -> str | None:
+        """The case with these images, or None, as far as is known."""
+        return self._cases.get(content)
+
+    def case_by_now(self, content: str) -> str | None:
+        """The case with these images, or None, as the folders have it now."""
+        for case_id in set(self._dataset.ids()) - self._read:
+            self._read.add(case_id)
+            with suppress(InputError):  # a case that cannot be read: `check` tells it
+                self._cases.setdefault(content_of(self._dataset.read(case_id)), case_id)
+        return self.case(content)
+
+
 def add_case(
-    dataset: Dataset, new: NewCase, author: str, *, reference: bool = False, pseudonyms: Pseudonyms | None = None
+    dataset: Dataset,
+    new: NewCase,
+    author: str,
+    *,
+    reference: bool = False,
+    pseudonyms: Pseudonyms | None = None,
+    known: Known | None = None,
 ) -> CaseRecord:
     """Make a case. Its id is ``new.id``, with a number if that one is taken; its label counts as accepted.
 
     ``reference``: the image files stay where they are, and their path and hash are kept. ``pseudonyms``: ids are keyed
-    hashes and every file is written anew, so that no name or UID of the source is in what is written.
+    hashes and every file is written anew, so that no name or UID of the source is in what is written. ``known``: images
+    that another case has, also one that another program has made meanwhile, are refused.
 
     Raises
     ------
+    AlreadyThere
+        Another case has the same images (only with ``known``).
     InputError
         The images lie on several grids, the label has other values or another grid, or a file that should be referred
         to holds no whole image of a channel.
@@ -97,7 +137,7 @@ def add_case(
             hint="leave --reference out",
         )
     new = pseudonyms.applied(new) if pseudonyms else new
-    draft = dataset.folder / CASES / f".new-{uuid.uuid4().hex[:12]}"
+    draft = dataset.folder / CASES / f"{DRAFT}{uuid.uuid4().hex[:12]}"
     try:
         (draft / "images").mkdir(parents=True)
         (draft / "labels").mkdir()
@@ -111,7 +151,7 @@ def add_case(
         _check_grids(record, new)
         if new.label is not None:
             record = _with_label(dataset, draft, record, new.label, new.regions, author)
-        return placed(dataset, draft, record)
+        return placed(dataset, draft, record, known)
     except OSError as error:
         raise atomic.write_error(draft, error) from error
     finally:
@@ -135,7 +175,7 @@ def import_cases(
     version (beside the current one if that one is a person's). A case that cannot be read does not stop the others.
     ``told(stage, done, total)`` is called before each case, and may raise to stop.
     """
-    known = {row.content: row.id for row in dataset.list() if not row.problem}
+    known = Known(dataset)
     added, relabelled, there = [], [], []
     failed: dict[str, str] = {}
     for number, case in enumerate(cases):
@@ -145,12 +185,15 @@ def import_cases(
             synthesised = tuple(images) if case.synthetic else ()
             text = "" if pseudonyms else f"{source}: {case.id}" if source else case.id
             new = NewCase(case.id, case.patient, images, case.images, label, site, text, synthesised, case.regions)
-            found = known.get(_content(images))
+            found = known.case(_content(images))
             if found is None:
-                record = add_case(dataset, new, author, reference=reference, pseudonyms=pseudonyms)
-                known[content_of(record)] = record.id
-                added.append(record.id)
-            elif label is not None and _relabelled(dataset, found, case, label, author):
+                try:
+                    made = add_case(dataset, new, author, reference=reference, pseudonyms=pseudonyms, known=known)
+                    added.append(made.id)
+                    continue
+                except AlreadyThere as error:  # of another import at the same time, or twice in this one
+                    found = error.case_id
+            if label is not None and _relabelled(dataset, found, case, label, author):
                 relabelled.append(found)
             else:
                 there.append(found)
@@ -227,8 +270,21 @@ def _with_label(
     return replace(record, labels=(version,), current=1).with_state(ACCEPTED, author)
 
 
-def placed(dataset: Dataset, draft: Path, record: CaseRecord) -> CaseRecord:
-    """Give a draft (a folder beside the cases) its place: the case's id, with the first free number if it is taken."""
+def placed(dataset: Dataset, draft: Path, record: CaseRecord, known: Known | None = None) -> CaseRecord:
+    """Give a draft (a folder beside the cases) its place: the case's id, with the first free number if it is taken.
+
+    With ``known`` the images are looked up once more, under the data set's lock: :class:`AlreadyThere`.
+    """
+    if known is None:
+        return _renamed(dataset, draft, record)
+    with locked(dataset.folder / WRITING, "", WAIT):
+        found = known.case_by_now(content_of(record))
+        if found is not None:
+            raise AlreadyThere(found)
+        return _renamed(dataset, draft, record)
+
+
+def _renamed(dataset: Dataset, draft: Path, record: CaseRecord) -> CaseRecord:
     wanted = record.id
     for number in range(1, 100_000):
         record = replace(record, id=wanted if number == 1 else f"{wanted}-{number}")

@@ -35,7 +35,8 @@ class CaseSummary:
     content : hash of the images' voxels: cases with the same images have the same. channels : by name.
     versions : number of labels. conflicts : number of unsettled ones.
     origin, model, author, time : of the current label (empty: there is none); ``time`` of the case without one.
-    volumes_ml, figures : of the current label.
+    volumes_ml, figures : of the current label. spacing_known : whether the voxel size is known; otherwise the volumes are
+        of assumed voxels, good to compare cases alone.
     problem : why ``case.json`` cannot be read; empty: it can.
     """
 
@@ -58,6 +59,7 @@ class CaseSummary:
     minutes: float = 0.0
     volumes_ml: Mapping[str, float] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
+    spacing_known: bool = True
     problem: str = ""
 
 
@@ -73,7 +75,7 @@ def summary_of(record: CaseRecord, content: str) -> CaseSummary:
         tuple(record.images), len(record.labels), record.current, len(record.conflicts),
         label.origin if label else "", label.model if label else "", label.author if label else "",
         label.time if label else record.created, record.minutes,
-        label.volumes_ml if label else {}, label.figures if label else {},
+        label.volumes_ml if label else {}, label.figures if label else {}, record.spacing_known,
     )  # fmt: skip
 
 

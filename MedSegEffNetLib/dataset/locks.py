@@ -7,6 +7,7 @@ Ages are those of the folder's own clock: two computers' clocks may differ.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -105,8 +106,10 @@ class Lock:
         except PermissionError:
             if self.path.exists():  # Windows says so of a file that is just being deleted
                 return False
-            raise atomic.write_error(self.path, PermissionError(13, "no permission")) from None
+            raise _read_only(self.path) from None
         except OSError as error:
+            if error.errno == errno.EROFS:
+                raise _read_only(self.path) from error
             raise atomic.write_error(self.path, error) from error
         with os.fdopen(number, "w", encoding="utf-8") as file:
             file.write(json.dumps(content))
@@ -148,6 +151,17 @@ def holder_of(path: Path) -> Holder | None:
 def now() -> str:
     """The time as the data set's files have it: ISO 8601, UTC, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _read_only(lock: Path) -> MedSegEffNetError:
+    """What is told of a data set, or of one of its cases, that may only be read."""
+    folder = lock.parent
+    what = "case" if folder.parent.name == "cases" else "data set"
+    return MedSegEffNetError(
+        f"the {what} {folder} is read-only for you",
+        expected="the right to write to this folder",
+        hint="ask for that right, or work on a copy of the data set",
+    )
 
 
 def _age(path: Path) -> float:

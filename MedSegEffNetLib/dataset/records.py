@@ -153,6 +153,11 @@ class CaseRecord:
         return any(image.synthesised for image in self.images.values())
 
     @property
+    def spacing_known(self) -> bool:
+        """Whether the voxel size of its images is known, and with it volumes in mL."""
+        return all(image.spacing_known for image in self.images.values())
+
+    @property
     def minutes(self) -> float:
         """Time spent on all its labels."""
         return sum(label.minutes for label in self.labels)
@@ -179,7 +184,9 @@ class CaseRecord:
         """
         if state == self.state:
             return self
-        if state not in STATES or state not in _NEXT[self.state]:
+        if state not in STATES:
+            raise InputError(f"there is no state '{state}'", expected="one of: " + ", ".join(STATES))
+        if state not in _NEXT[self.state]:
             allowed = ", ".join(name for name in STATES if name in _NEXT[self.state])
             raise InputError(
                 f"case {self.id} is {self.state} and cannot become {state}",
@@ -247,8 +254,10 @@ def read_record(path: Path) -> CaseRecord:
         raise _damaged(path, error) from error
 
 
-def read_json(path: Path, schema: int) -> dict[str, Any]:
+def read_json(path: Path, schema: int, mend: str = "") -> dict[str, Any]:
     """The JSON object in a data set's file of schema version ``schema`` or older (there is no older one yet).
+
+    ``mend``: what to do if it is damaged (empty: what fits most files).
 
     Raises
     ------
@@ -267,7 +276,7 @@ def read_json(path: Path, schema: int) -> dict[str, Any]:
             f"{path} cannot be read: {error.strerror or error}", hint="check that you may read it"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, error) from error
+        raise _damaged(path, error, mend) from error
     if found > schema:
         raise InputError(
             f"{path} was written by a newer version of MedSegEffNet (schema {found})",
@@ -277,9 +286,9 @@ def read_json(path: Path, schema: int) -> dict[str, Any]:
     return content
 
 
-def _damaged(path: Path, error: Exception) -> InputError:
+def _damaged(path: Path, error: Exception, mend: str = "") -> InputError:
     return InputError(
         f"{path} is damaged ({type(error).__name__}: {error})",
         expected="a file as MedSegEffNet wrote it",
-        hint="bring it back from a backup; the images and labels beside it are untouched",
+        hint=mend or "bring it back from a backup; the images and labels beside it are untouched",
     )

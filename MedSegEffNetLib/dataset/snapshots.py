@@ -94,8 +94,9 @@ def read_snapshot(dataset: Dataset, snapshot_id: str) -> Snapshot:
     paths = [path for path in (dataset.folder / FOLDER).glob("*.json") if path.stem.startswith(snapshot_id)]
     if len(paths) != 1 or not snapshot_id:
         there = ", ".join(sorted(path.stem for path in (dataset.folder / FOLDER).glob("*.json"))) or "none"
+        found = f"{len(paths)} snapshots that begin with" if paths else "no snapshot"
         raise InputError(
-            f"{dataset.folder} has {len(paths)} snapshots '{snapshot_id}'",
+            f"{dataset.folder} has {found} '{snapshot_id}'",
             expected=f"one of: {there}",
             hint=f"take one: medsegeffnet dataset snapshot {dataset.folder}",
         )

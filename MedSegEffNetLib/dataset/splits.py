@@ -15,12 +15,14 @@ from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.index import CaseSummary
 from MedSegEffNetLib.dataset.locks import Lock, locked
 from MedSegEffNetLib.dataset.records import REJECTED, SCHEMA, read_json
-from MedSegEffNetLib.dataset.store import WRITING, Dataset
+from MedSegEffNetLib.dataset.store import WAIT, WRITING, Dataset
+from MedSegEffNetLib.dataset.wording import plural
 from MedSegEffNetLib.errors import InputError
 
 SPLITS = "splits.json"
 FRACTIONS = {"train": 0.7, "val": 0.15, "test": 0.15}
-_WAIT = 30.0  # seconds to wait for another program that changes the splits
+_EXPECTED = "a file as MedSegEffNet wrote it: fractions, seed, and the split of each patient"
+_MEND = "correct it, bring it back from a backup, or delete it and split again"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Splits:
         if not self.fractions or min(self.fractions.values()) <= 0 or abs(sum(self.fractions.values()) - 1) > 1e-6:
             raise ValueError(f"fractions {dict(self.fractions)} are not positive numbers that sum to 1")
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The splits that a patient can be in: those that were drawn, and train, val and test."""
+        return tuple(dict.fromkeys((*self.fractions, *FRACTIONS)))
+
     def of(self, patient: str) -> str:
         """The split of a patient; empty: none yet."""
         return self.patients.get(patient, "")
@@ -46,18 +53,27 @@ def read_splits(dataset: Dataset) -> Splits | None:
     Raises
     ------
     InputError
-        The file is damaged, names a patient in two splits, or is of a newer version.
+        The file is damaged, names a patient in two splits or one in a split that there is not, or is of a newer version.
     """
     path = dataset.folder / SPLITS
     if not path.is_file():
         return None
-    content = read_json(path, SCHEMA)
+    content = read_json(path, SCHEMA, _MEND)
     _refuse_doubles(path)
     try:
         patients = {str(patient): str(split) for patient, split in content["patients"].items()}
-        return Splits(patients, dict(content["fractions"]), int(content["seed"]))
+        splits = Splits(patients, dict(content["fractions"]), int(content["seed"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path} is damaged ({error})", hint="correct it, or bring it back from a backup") from error
+        raise InputError(f"{path} is damaged ({error})", expected=_EXPECTED, hint=_MEND) from error
+    strange = {patient: split for patient, split in patients.items() if split not in splits.names}
+    if strange:
+        told = ", ".join(f"{patient} in '{split}'" for patient, split in list(strange.items())[:5])
+        raise InputError(
+            f"{path} puts {plural(len(strange), 'patient')} into a split that there is not: {told}",
+            expected="one of " + ", ".join(splits.names),
+            hint="correct it in that file; a patient in no split would be in no training",
+        )
+    return splits
 
 
 def make_splits(dataset: Dataset, fractions: Mapping[str, float], seed: int) -> Splits:
@@ -106,14 +122,14 @@ def move(dataset: Dataset, patient: str, split: str) -> Splits:
         splits = _known(dataset)
         if patient not in patients | set(splits.patients):
             raise InputError(f"the data set has no patient '{patient}'", hint="see `medsegeffnet dataset list FOLDER`")
-        if split not in splits.fractions:
-            raise InputError(f"there is no split '{split}'", expected="one of " + ", ".join(splits.fractions))
+        if split not in splits.names:
+            raise InputError(f"there is no split '{split}'", expected="one of " + ", ".join(splits.names))
         return _write(dataset, replace(splits, patients={**splits.patients, patient: split}))
 
 
 def _changing(dataset: Dataset) -> AbstractContextManager[Lock]:
     """Held from reading the splits to writing them, so that two programs which change them lose nothing."""
-    return locked(dataset.folder / WRITING, "", _WAIT)
+    return locked(dataset.folder / WRITING, "", WAIT)
 
 
 def _refuse_existing(dataset: Dataset) -> None:

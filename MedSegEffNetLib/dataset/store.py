@@ -44,6 +44,7 @@ For the panel (pure Python, NumPy and, to compare labels, SimpleITK; lists and r
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -71,7 +72,9 @@ INFO = "dataset.json"
 CASES = "cases"
 WRITING = "writing.lock"  # held for moments, while a case's files change
 EDITING = "editing.lock"  # held while somebody has the case open
-_WAIT = 30.0  # seconds to wait for a case that is being written
+DRAFT = ".new-"  # a case's folder is called so until it is whole
+WAIT = 30.0  # seconds to wait for another program that is writing
+_ABANDONED = 24 * 3600.0  # seconds after which nobody is thought to work on a draft
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ class Dataset:
 
     def change_settings(self, **changes: Any) -> None:
         """Set settings of the data set by name."""
-        with locked(self.folder / WRITING, "", _WAIT):
+        with locked(self.folder / WRITING, "", WAIT):
             kept = Dataset.open(self.folder).info
             self.info = replace(kept, settings={**kept.settings, **changes})
             self._write_info()
@@ -192,7 +195,7 @@ class Dataset:
         """
         folder = self.case_folder(case_id)
         before = self.read(case_id)
-        with locked(folder / WRITING, author, _WAIT) as lock:
+        with locked(folder / WRITING, author, WAIT) as lock:
             before = self.read(case_id)
             after = change(with_recovered(before, folder))
             if after != before:
@@ -298,8 +301,7 @@ class Dataset:
         if path is None:
             return None
         check_file(path, record.version(number or record.current).sha256)
-        known = all(image.spacing_known for image in record.images.values())
-        return replace(read_label_map(path), spacing_known=known)
+        return replace(read_label_map(path), spacing_known=record.spacing_known)
 
     def _write_info(self) -> None:
         content = {
@@ -324,6 +326,12 @@ def unnamed_labels(record: CaseRecord, folder: Path) -> list[Path]:
     """The label files in a case's folder that its record does not name, oldest first."""
     named = {Path(label.file).name for label in record.labels}
     return sorted(path for path in (folder / "labels").glob("[0-9][0-9][0-9][0-9]-*.nii.gz") if path.name not in named)
+
+
+def abandoned(dataset: Dataset) -> list[Path]:
+    """The folders of cases that a program was making when it was killed: drafts of more than a day."""
+    drafts = (dataset.folder / CASES).glob(f"{DRAFT}*")
+    return sorted(path for path in drafts if path.is_dir() and time.time() - path.stat().st_mtime > _ABANDONED)
 
 
 def content_of(record: CaseRecord) -> str:

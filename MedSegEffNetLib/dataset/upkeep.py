@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from MedSegEffNetLib import atomic
-from MedSegEffNetLib.dataset.importing import placed
+from MedSegEffNetLib.dataset.importing import AlreadyThere, Known, placed
 from MedSegEffNetLib.dataset.locks import now
 from MedSegEffNetLib.dataset.records import (
     IN_REVIEW,
@@ -20,7 +20,7 @@ from MedSegEffNetLib.dataset.records import (
     LabelVersion,
 )
 from MedSegEffNetLib.dataset.snapshots import protected_versions
-from MedSegEffNetLib.dataset.store import CASES, Dataset, check_file, with_recovered
+from MedSegEffNetLib.dataset.store import CASES, DRAFT, Dataset, abandoned, check_file, with_recovered
 from MedSegEffNetLib.errors import InputError
 
 TRASH = "trash"
@@ -66,7 +66,7 @@ def merge(target: Dataset, other: Dataset, author: str, told: Told) -> Merged:
             f"{target.folder} is of the task {target.info.task} and {other.folder} of {other.info.task}",
             expected="two data sets of one task",
         )
-    known = {row.content: row.id for row in target.list() if not row.problem}
+    known = Known(target)
     rows = other.list()
     broken = [row for row in rows if row.problem]
     if broken:
@@ -75,10 +75,14 @@ def merge(target: Dataset, other: Dataset, author: str, told: Told) -> Merged:
     for number, row in enumerate(rows):
         told("Merge", number, len(rows))
         record = with_recovered(other.read(row.id), other.case_folder(row.id))
-        if row.content not in known:
-            added.append(_copied(target, other, record, author))
-            continue
-        before = target.read(known[row.content])
+        found = known.case(row.content)
+        if found is None:
+            try:
+                added.append(_copied(target, other, record, author, known))
+                continue
+            except AlreadyThere as error:  # of another program meanwhile, or twice in the other data set
+                found = error.case_id
+        before = target.read(found)
         after = _joined(target, before.id, other, record, author)
         if len(after.conflicts) > len(before.conflicts):
             conflicts.append(after.id)
@@ -114,7 +118,8 @@ def superfluous(dataset: Dataset, keep: int, *, rejected_images: bool = False) -
 
 
 def prune(dataset: Dataset, files: Iterable[Superfluous], author: str) -> Path:
-    """Move files of :func:`superfluous` into a new folder in ``trash``, under the same names; returns that folder.
+    """Move files of :func:`superfluous`, and what a killed import left (:func:`abandoned`), into a new folder in ``trash``,
+    under the same names; returns that folder.
 
     The records stay, marked as pruned; a file that is moved back counts again. Nothing is deleted: who needs the space
     deletes the folder.
@@ -126,6 +131,8 @@ def prune(dataset: Dataset, files: Iterable[Superfluous], author: str) -> Path:
     protected = protected_versions(dataset)
     for case_id, names in by_case.items():
         _prune_case(dataset, case_id, names, protected.get(case_id, set()), trash / CASES / case_id, author)
+    for draft in abandoned(dataset):
+        _move(draft, trash / CASES / draft.name)
     return trash
 
 
@@ -171,9 +178,9 @@ def _move(source: Path, target: Path) -> None:
         raise atomic.write_error(target, error) from error
 
 
-def _copied(target: Dataset, other: Dataset, record: CaseRecord, author: str) -> str:
+def _copied(target: Dataset, other: Dataset, record: CaseRecord, author: str, known: Known) -> str:
     """Copy a whole case; returns its id in ``target``."""
-    draft = target.folder / CASES / f".new-{uuid.uuid4().hex[:12]}"
+    draft = target.folder / CASES / f"{DRAFT}{uuid.uuid4().hex[:12]}"
     folder = other.case_folder(record.id)
     try:
         images = [image for image in record.images.values() if not image.referenced]
@@ -184,7 +191,7 @@ def _copied(target: Dataset, other: Dataset, record: CaseRecord, author: str) ->
             (draft / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / file, draft / file)
         noted = record.noted(author, f"merged from the data set {other.info.title}")
-        return placed(target, draft, noted).id
+        return placed(target, draft, noted, known).id
     except OSError as error:
         raise atomic.write_error(draft, error) from error
     finally:

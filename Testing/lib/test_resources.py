@@ -1,5 +1,6 @@
 import importlib.util
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,12 @@ def test_a_wheel_and_a_packaged_extension_have_them_inside_the_library(tmp_path,
 
 def test_the_resources_are_there():
     assert any(path.is_file() for path in resources.resources_folder().rglob("*"))
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="other systems have other folders")
+def test_an_empty_variable_is_none(monkeypatch):
+    monkeypatch.delenv(resources.DATA_VARIABLE)
+    monkeypatch.setenv("XDG_DATA_HOME", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert resources.data_folder() == Path.home() / ".local" / "share" / "MedSegEffNet"
+    assert resources.cache_folder() == Path.home() / ".cache" / "MedSegEffNet"

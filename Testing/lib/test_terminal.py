@@ -79,6 +79,6 @@ def test_the_plan_and_the_cases_of_a_batch_are_told():
     assert shown(io.StringIO(), events).splitlines()[1:] == [
         "Case 1 of 2, P1: failed: no flair",
         "  What to do: name it",
-        "Case 2 of 2, P2: done: edema 1.23 mL, core – mL",
+        "Case 2 of 2, P2: done: edema 1.23 mL",
         "  Warning: T1 is missing.",
     ]

@@ -145,7 +145,7 @@ def test_cases_of_a_data_set_that_was_closed_meanwhile_are_not_shown(panel, tmp_
     assert panel.curation.last_folder == folder
 
 
-def test_the_worst_figure_says_how_unsure_the_model_is():
+def test_the_worst_figure_says_how_unsure_the_model_is(slicer_app):
     from MedSegEffNetPanel.curating import rows
 
     assert rows.unsure_text({"uncertainty": 0.948}) == "95 %"

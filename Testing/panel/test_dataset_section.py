@@ -196,6 +196,7 @@ def test_check_split_snapshot_and_export(labelled, tmp_path, wait_until, idle, m
     ui.snapshotButton.click()
     assert "holds 3 cases" in idle()
     assert wait_until(lambda: ui.snapshotTable.rowCount == 1, 5)
+    assert wait_until(lambda: ui.snapshotTable.horizontalScrollBar().maximum == 0, 5)
     ui.snapshotTable.setCurrentCell(0, 0)
     ui.copyIdButton.click()
     taken = qt.QApplication.clipboard().text()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from MedSegEffNetLib.dataset.index import CaseSummary
 from MedSegEffNetLib.dataset.records import ACCEPTED, REJECTED
-from MedSegEffNetPanel.curating.rows import unsure
 
 TO_DO, ALL = "to do", "all"
 _DONE = (ACCEPTED, REJECTED)
+
+
+def unsure(figures: Mapping[str, float]) -> float | None:
+    """How unsure the model is of a label, 0 to 1, by the worst of the label's figures; None: nothing tells."""
+    found = [1 - figures["agreement"]] if "agreement" in figures else []
+    found += [figures["uncertainty"]] if "uncertainty" in figures else []
+    return max(found, default=None)
 
 
 def _by_doubt(case: CaseSummary) -> Any:

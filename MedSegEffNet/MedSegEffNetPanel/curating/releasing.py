@@ -19,6 +19,8 @@ from MedSegEffNetPanel.curating.rows import time_text
 from MedSegEffNetPanel.segmenting.request import join_reasons
 from MedSegEffNetPanel.wording import sentences, tip
 
+_COMMENT = 4  # the last column, which takes what is left
+
 
 class Releasing:
     """The box *Snapshot and export*."""
@@ -33,7 +35,8 @@ class Releasing:
             narrow(box)
         table = ui.snapshotTable
         prepare(table, [_("Snapshot"), _("Cases"), _("By"), _("Taken"), _("Comment")])
-        table.horizontalHeader().setSectionResizeMode(4, qt.QHeaderView.Stretch)
+        table.horizontalHeader().setStretchLastSection(False)
+        table.horizontalHeader().setSectionResizeMode(_COMMENT, qt.QHeaderView.Stretch)
         table.connect("itemSelectionChanged()", section.refresh)
         ui.releaseBox.connect("toggled(bool)", self.read)
         ui.exportFolder.connect("currentPathChanged(QString)", section.refresh)
@@ -106,7 +109,8 @@ class Releasing:
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(tip(text))
                 table.setItem(row, column, item)
-        table.resizeColumnsToContents()
+        for column in range(_COMMENT):
+            table.resizeColumnToContents(column)
 
     def _on_snapshot(self) -> None:
         dataset, author, comment = self._curation.dataset, self._curation.author, self._ui.snapshotComment.text.strip()

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 
 from MedSegEffNetLib.dataset.index import CaseSummary
 from MedSegEffNetLib.dataset.records import ACCEPTED, IN_REVIEW, NEW, PREDICTED, REJECTED, STATES
+from MedSegEffNetPanel.correcting.queue import unsure
 
 UNREADABLE = "unreadable"  # stands for the state of a case whose record cannot be read
 _AT_ONCE = 400  # rows that are looked at between two looks at the window's events
@@ -46,13 +47,6 @@ def short_origin_text(origin: str) -> str:
     """Where a label comes from, in a word; empty without one."""
     words = {"manual": _("by hand"), "model": _("model"), "corrected": _("corrected")}
     return words.get(origin, origin_text(origin, ""))
-
-
-def unsure(figures: Mapping[str, float]) -> float | None:
-    """How unsure the model is of a label, 0 to 1, by the worst of the label's figures; None: nothing tells."""
-    found = [1 - figures["agreement"]] if "agreement" in figures else []
-    found += [figures["uncertainty"]] if "uncertainty" in figures else []
-    return max(found, default=None)
 
 
 def unsure_text(figures: Mapping[str, float]) -> str:

@@ -106,14 +106,13 @@ def export_cases(
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(f"{folder} is there already", expected="a new or empty folder", hint="choose another --output")
     _check_cases(cases, task)
-    channels = _common_channels(cases, task)
+    channels, partial = _channels(cases, task)
     chosen = Cases(tuple(sorted(cases, key=lambda case: case.id)), channels, task, progress)
     with atomic.replacing(folder) as temporary:
         temporary.mkdir()
         notes: list[str] = exporters[form].write(chosen, task, temporary, folder.name)
-    left_out = [channel.name for channel in task.channels if channel.name not in channels]
-    if left_out:
-        notes.append(f"Not exported, since not every case has it: {', '.join(left_out)}.")
+    if partial:
+        notes.append(f"Not exported, since not every case has it: {', '.join(partial)}.")
     return notes
 
 
@@ -154,15 +153,18 @@ def _check_cases(cases: Sequence[Case], task: SegmentationTask) -> None:
         )
 
 
-def _common_channels(cases: Sequence[Case], task: SegmentationTask) -> tuple[str, ...]:
-    """Channels that every case has; where files do not tell a case's channels, it is read to know them."""
-    common = {channel.name for channel in task.channels}
+def _channels(cases: Sequence[Case], task: SegmentationTask) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Channels that every case has, and those that some have; where files do not tell them, a case is read."""
+    names = [channel.name for channel in task.channels]
+    common, some = set(names), set()
     for case in cases:
-        common &= set(case.images) or set(case.load()[0])
+        having = set(case.images) or set(case.load()[0])
+        some |= having
+        common &= having
         if not common:
             raise InputError(
                 f"case {case.id} has no image in common with the cases before it",
                 expected="a channel that every case has",
                 hint="leave out the cases that lack it",
             )
-    return tuple(channel.name for channel in task.channels if channel.name in common)
+    return tuple(name for name in names if name in common), tuple(name for name in names if name in some - common)

@@ -17,6 +17,7 @@ import numpy as np
 
 from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.formats import READERS, suffix_of
 from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.task import SegmentationTask
 
@@ -62,7 +63,11 @@ def read_folder(folder: Path, task: SegmentationTask, labelled: bool = True, lay
             hint="segment and correct them first, or check that the label files lie where their layout has them",
         )
     known = "\n".join(f"  - {reader.LAYOUT}" for reader in readers.values())
-    raise InputError(f"{folder} holds no cases for {task.id} in a layout that is known", expected=f"one of\n{known}")
+    alone = any(path.is_file() and suffix_of(path, READERS) for path in folder.iterdir())
+    hint = "if it is the folder of one case, give the folder that holds the case folders" if alone else ""
+    raise InputError(
+        f"{folder} holds no cases for {task.id} in a layout that is known", expected=f"one of\n{known}", hint=hint
+    )
 
 
 def _check_ids(cases: list[Case], folder: Path) -> None:

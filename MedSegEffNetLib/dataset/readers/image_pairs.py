@@ -53,7 +53,8 @@ def read(folder: Path, task: SegmentationTask) -> list[Case]:
             raise InputError(
                 f"{root} has label maps without an image of the same name: {', '.join(lone[:5])}",
                 expected="images/NAME.nii.gz for labels/NAME.nii.gz",
-                hint="rename the files, or take them out of the folder",
+                hint="rename the files, or take them out of the folder; if it is the folder of one case, give the folder that "
+                "holds the case folders",
             )
         patients = patients_of([name for name, paths in groups.items() if suffix_of(paths[0], _PICTURES)])
         for name, paths in sorted(groups.items()):

@@ -18,7 +18,7 @@ from MedSegEffNetLib.dataset.readers import check_label_values
 from MedSegEffNetLib.dataset.readers._volumes import COLLECTIONS
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.formats.slices import files_of, picture_name
-from MedSegEffNetLib.image import Image, read_label_map
+from MedSegEffNetLib.image import Image, count_values, read_label_map
 from MedSegEffNetLib.image import read as read_image
 from MedSegEffNetLib.task import SegmentationTask
 
@@ -92,15 +92,24 @@ def has_masks(patient: Path) -> bool:
 
 
 def load_masks(patient: Path, task: SegmentationTask, like: Image, value: int = 0) -> Image:
-    """The patient's masks as a volume on the grid of ``like``; with ``value`` all that is not 0 has that value.
+    """The patient's masks as a volume on the grid of ``like``.
 
-    :class:`InputError` if they have another size than the pictures.
+    With ``value`` they are of one label, drawn as any one number (1, say, or 255), and have that value then.
+    :class:`InputError` if they have another size than the pictures, or several numbers where there is one label.
     """
     label = read_label_map(patient, task.labels)
     if label.shape != like.shape:
         raise InputError(
             f"{patient} has {like.shape[2]} slices of {like.shape[:2]} pixels and masks of {label.shape}",
             expected="a mask of the same size for every slice",
+        )
+    drawn = [number for number in count_values(label.array) if number]
+    if value and len(drawn) > 1:
+        numbers = ", ".join(map(str, drawn[:8])) + (" …" if len(drawn) > 8 else "")
+        raise InputError(
+            f"the masks of {patient} have the values {numbers}, and {task.id} has one label in such masks",
+            expected="0 and one other value",
+            hint="check that the folder belongs to this task; masks with soft edges must be saved without smoothing",
         )
     return like.with_array((label.array > 0).astype(np.uint8) * value if value else label.array)
 

@@ -128,6 +128,7 @@ def test_the_result_tells_figures_and_where_the_label_lies(predict, dataset):
     done = next(event for event in predict("--case", "a")[2] if event.get("state") == "done")
     assert done["output"].endswith(".nii.gz")
     assert set(done["volumes_ml"]) == {"tumor"}
+    assert done["facts"] == [f"unsure {100 * done['figures']['uncertainty']:.0f} %"]
     assert (
         json.loads((dataset.case_folder("a") / "case.json").read_text(encoding="utf-8"))["labels"][0]["figures"]
         == (done["figures"])

@@ -1,6 +1,8 @@
 """What looks wrong is told, and only that."""
 
+import os
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from MedSegEffNetLib.dataset.importing import NewCase, add_case
 from MedSegEffNetLib.dataset.labels import save_label
 from MedSegEffNetLib.dataset.splits import make_splits
 from MedSegEffNetLib.dataset.store import Dataset
+from MedSegEffNetLib.dataset.upkeep import prune
 from MedSegEffNetLib.image import Image
 
 from .conftest import AFFINE, ANN, BOB, brain, label, new_case
@@ -99,3 +102,30 @@ def test_patients_without_a_split_and_damaged_splits_are_told(labelled):
 def test_rejected_cases_are_looked_at_too(filled, state):
     filled.set_state("case-0", state, ANN)
     assert look(filled) == []
+
+
+def test_one_image_in_the_place_of_all_channels_is_told(dataset):
+    grey = Image(brain(3), AFFINE)
+    add_case(dataset, NewCase("grey", "A", {"t1": grey, "flair": grey, "t1ce": grey}, {}), ANN)
+    assert told(look(dataset)) == {("grey", "channels", "warning")}
+
+
+def test_a_split_that_there_is_not_is_an_error(labelled):
+    make_splits(labelled, {"train": 0.5, "val": 0.5}, seed=0)
+    path = labelled.folder / "splits.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"P3": "', '"P3": "x'), encoding="utf-8")
+    (found,) = look(labelled)
+    assert (found.check, found.severity, "P3 in 'x" in found.text) == ("splits", "error", True)
+
+
+def test_what_a_killed_import_left_is_told_and_pruned_after_a_day(labelled):
+    drafts = [labelled.folder / "cases" / f".new-{name}" for name in ("old", "young")]
+    for draft in drafts:
+        (draft / "images").mkdir(parents=True)
+    long_ago = time.time() - 2 * 24 * 3600
+    os.utime(drafts[0], (long_ago, long_ago))
+    assert told(look(labelled)) == {("", "drafts", "warning")}
+    trash = prune(labelled, [], ANN)
+    assert [draft.exists() for draft in drafts] == [False, True]
+    assert (trash / "cases" / ".new-old" / "images").is_dir()
+    assert look(labelled) == []

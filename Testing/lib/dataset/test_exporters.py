@@ -146,6 +146,7 @@ def test_channels_that_not_every_case_has_are_left_out_and_said(tmp_path):
     cases = [a_case(BRAIN, 0, "train"), Case("lone", "lone", "train", load)]
     notes = export_cases(cases, BRAIN, tmp_path / "out", "msd")
     assert notes == ["Not exported, since not every case has it: t1, t2."]
+    assert export_cases([Case("lone", "lone", "train", load)], BRAIN, tmp_path / "one", "msd") == []
     assert all(set(case.load()[0]) == {"t1ce", "flair"} for case in read_folder(tmp_path / "out", BRAIN))
 
 

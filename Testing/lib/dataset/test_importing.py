@@ -55,6 +55,29 @@ def test_the_same_folder_again_adds_nothing_twice(dataset, tmp_path):
     assert take(dataset, renamed).known == ("Smith_0",)
 
 
+def test_two_imports_at_once_make_every_case_once(dataset, tmp_path):
+    cases = found(tmp_path / "in")
+    first = cases[1].load
+
+    def load():
+        """While this import reads a case, another one takes all of them."""
+        if not dataset.ids()[1:]:
+            take(Dataset.open(dataset.folder), found(tmp_path / "in", size=7))
+        return first()
+
+    cases[1] = Case("Smith_1", "Smith 1", "", load)
+    done = take(dataset, cases)
+    assert (done.added, done.relabelled) == (("Smith_0",), ("Smith_1", "Smith_2"))
+    assert dataset.ids() == ["Smith_0", "Smith_1", "Smith_2"]
+    assert not list((dataset.folder / "cases").glob(".*"))
+
+
+def test_the_same_images_twice_in_a_folder_are_one_case(dataset, tmp_path):
+    cases = found(tmp_path / "in", 1)
+    done = take(dataset, [*cases, Case("again", "X", "", cases[0].load)])
+    assert (done.added, done.known) == (("Smith_0",), ("Smith_0",))
+
+
 def test_a_new_label_of_a_known_case_is_a_new_version(dataset, tmp_path):
     take(dataset, found(tmp_path / "in"))
     assert take(dataset, found(tmp_path / "in", size=7)).relabelled == ("Smith_0", "Smith_1", "Smith_2")

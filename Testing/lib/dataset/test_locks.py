@@ -1,5 +1,6 @@
 """Locks: one holder, and none that is dead."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -108,3 +109,13 @@ def test_processes_that_take_turns_lose_nothing(tmp_path):
     for worker in workers:
         worker.join()
     assert counter.read_text() == "45"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_data_set_that_may_only_be_read_is_called_so(number, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(locks.os, "open", refuse)
+    with pytest.raises(MedSegEffNetError, match=f"the data set .*{tmp_path.name} is read-only for you"):
+        Lock(tmp_path / "writing.lock", "Ann").take()

@@ -87,3 +87,35 @@ def test_the_consensus_of_nested_regions_is_nested(tmp_path):
     for image, author in zip(maps, (ANN, BOB, "Cy"), strict=True):
         save_label(dataset, "case-0", image, author=author, base=dataset.read("case-0").current)
     assert {row.region for row in compare_raters(dataset, "case-0")} == {"lung", "infection"}
+
+
+def test_the_consensus_is_that_of_the_program_which_visits_every_voxel():
+    sitk = pytest.importorskip("SimpleITK")
+    draw = np.random.default_rng(0)
+    base = label(9).array > 0
+    for raters in (2, 3, 5):
+        masks = [
+            np.roll(base, tuple(draw.integers(-2, 3, 2)), (0, 1)) ^ (draw.random(base.shape) < 0.01)
+            for _ in range(raters)
+        ]
+        images = [sitk.GetImageFromArray(mask.astype(np.uint8)) for mask in masks]
+        theirs = sitk.GetArrayFromImage(sitk.STAPLE(images, 1.0, 1.0, 100)) > 0.5
+        ours = staple([Image(mask.astype(np.uint8), AFFINE) for mask in masks], get_segmentation_task("tumor-slices"))
+        np.testing.assert_array_equal(ours.array > 0, theirs)
+
+
+def test_raters_who_share_no_voxel_have_no_consensus(filled):
+    save_label(filled, "case-0", label(4), author=ANN)
+    elsewhere = np.zeros_like(label().array)
+    elsewhere[0:4, 0:4, 0:2] = 1
+    save_label(filled, "case-0", Image(elsewhere, AFFINE), author=BOB, base=1)
+    with pytest.raises(InputError, match="no two of the 2 labels have a voxel"):
+        consensus(filled, "case-0", ANN)
+    assert len(filled.read("case-0").labels) == 2
+
+
+def test_a_region_that_one_of_three_sees_is_not_in_the_consensus(filled):
+    empty = Image(np.zeros_like(label().array), AFFINE)
+    maps = [empty, label(4), empty]
+    assert not staple(maps, filled.task).array.any()
+    assert not staple([empty, empty], filled.task).array.any()

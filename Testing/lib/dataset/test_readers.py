@@ -60,6 +60,22 @@ def test_label_values_that_the_task_does_not_know_are_named(tmp_path):
         case.load()
 
 
+@pytest.mark.parametrize("task", [SLICES, BRAIN], ids=["slices", "volumes"])
+def test_masks_of_several_labels_are_not_taken_for_one_label(task, tmp_path):
+    mask = np.zeros((6, 5), dtype=np.uint8)
+    mask[1:3], mask[3:5] = 1, 2
+    picture(tmp_path / "TCGA_1" / "1.png", np.zeros((6, 5, 3), dtype=np.uint8))
+    picture(tmp_path / "TCGA_1" / "1_mask.png", mask)
+    (case,) = read_folder(tmp_path, task)
+    with pytest.raises(InputError, match="have the values 1, 2, and"):
+        case.load()
+
+
+def test_lungs_are_not_taken_for_tumors(shared_data):
+    with pytest.raises(InputError, match="have the values 1, 2, and tumor-slices has one label"):
+        read_folder(shared_data / "covid_ct", SLICES)[0].load()
+
+
 @pytest.mark.parametrize(
     ("folder", "names", "enhancing"),
     [

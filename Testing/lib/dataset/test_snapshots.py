@@ -83,7 +83,7 @@ def test_a_snapshot_whose_label_file_was_changed_is_refused_when_it_is_loaded(la
 def test_an_unknown_snapshot_and_an_empty_data_set_are_explained(dataset):
     with pytest.raises(InputError, match="no accepted case"):
         take_snapshot(dataset, ANN)
-    with pytest.raises(InputError, match="0 snapshots 'abc'"):
+    with pytest.raises(InputError, match="has no snapshot 'abc'"):
         read_snapshot(dataset, "abc")
 
 

@@ -103,6 +103,20 @@ def test_a_patient_written_twice_by_hand_is_refused(labelled):
         read_splits(labelled)
 
 
+@pytest.mark.parametrize("content", ["{", '{"schema": 1, "patients": []}'])
+def test_damaged_splits_may_be_deleted_and_drawn_anew(content, labelled):
+    (labelled.folder / SPLITS).write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match="is damaged") as caught:
+        read_splits(labelled)
+    assert "or delete it and split again" in caught.value.hint
+
+
+def test_a_patient_can_be_moved_into_a_split_that_was_not_drawn(labelled):
+    make_splits(labelled, {"train": 0.5, "val": 0.5}, seed=0)
+    move(labelled, "P1", "test")
+    assert read_splits(labelled).of("P1") == "test"
+
+
 def test_few_patients_still_fill_every_split(dataset):
     for seed in range(3):
         add_case(dataset, new_case(seed, labelled=True), ANN)
