@@ -127,4 +127,5 @@ TASK = SegmentationTask(
     shown_on="t1ce",
     plausible_ml={"WT": VolumeRange(0.5, 350), "TC": VolumeRange(0.1, 250), "ET": VolumeRange(0.05, 200)},
     checks=("skull_stripped",),
+    default_model="brain-tumor-efficientnet",
 )
