@@ -22,21 +22,34 @@ CleanUp = Callable[[np.ndarray, Sequence[float]], np.ndarray]
 
 @dataclass(frozen=True)
 class RemoveSmallIslands:
-    """Remove connected pieces (face, edge or corner neighbors) below ``min_mm3`` cubic mm or ``min_voxels`` voxels."""
+    """Remove small connected pieces (face, edge or corner neighbors).
+
+    Parameters
+    ----------
+    min_mm3, min_voxels : the size of the smallest piece that stays, in cubic mm or voxels.
+    min_share : the same as a share of the largest piece, which is as good for small structures as for large ones.
+    """
 
     min_mm3: float = 0.0
     min_voxels: int = 0
+    min_share: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.min_mm3 < 0 or self.min_voxels < 0 or not (self.min_mm3 or self.min_voxels):
-            raise ValueError("remove_small_islands needs min_mm3 or min_voxels above 0")
+        limits = (self.min_mm3, self.min_voxels, self.min_share)
+        if min(limits) < 0 or not any(limits) or self.min_share > 1:
+            raise ValueError("remove_small_islands needs min_mm3, min_voxels or min_share (at most 1) above 0")
 
     def __call__(self, mask: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
         voxel = float(np.prod(spacing))
         least = max(self.min_voxels, int(np.ceil(self.min_mm3 / voxel - 1e-9)))
 
         def large_pieces(box: Any, sitk: Any) -> Any:
-            return sitk.RelabelComponent(sitk.ConnectedComponent(box, True), minimumObjectSize=least) > 0
+            order = sitk.RelabelComponentImageFilter()
+            order.SortByObjectSizeOn()
+            pieces = order.Execute(sitk.ConnectedComponent(box, True))
+            sizes = np.array(order.GetSizeOfObjectsInPixels())
+            stay = np.count_nonzero(sizes >= max(least, self.min_share * sizes[0]))
+            return sitk.BinaryThreshold(pieces, 1, float(stay)) if stay else pieces * 0
 
         return _in_box(mask, large_pieces)
 

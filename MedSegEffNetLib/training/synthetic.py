@@ -13,6 +13,8 @@ from torch import Tensor
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.inference.doubts import skull_stripped
 from MedSegEffNetLib.preprocessing import Pipeline
 from MedSegEffNetLib.synthetic import brain_maps, brain_tumors
 from MedSegEffNetLib.task import SegmentationTask
@@ -42,7 +44,7 @@ class PatientMaps:
 
     Parameters
     ----------
-    cases : real cases whose anatomy they have.
+    cases : real cases; the skull-stripped ones among them give their anatomy.
     task, pipeline : of the training.
     folder : where they are kept.
     seed : the same seed and cases give the same maps.
@@ -59,18 +61,31 @@ class PatientMaps:
         path = self.folder / f"{number:03d}.npz"
         if not path.is_file():
             draw = np.random.default_rng([self.seed, number])
-            case = self.cases[int(draw.integers(len(self.cases)))]
-            tissues = brain_maps.patient(self._anatomy(case), draw)
+            tissues = brain_maps.patient(self._anatomy_of_one(draw), draw)
             with atomic.replacing(path) as temporary:
                 np.savez_compressed(temporary, tissues=tissues)
         with np.load(path, allow_pickle=False) as stored:
             kept: np.ndarray = stored["tissues"]
         return kept
 
-    def _anatomy(self, case: Case) -> np.ndarray:
-        """From the case's first image in the order of the task's channels."""
+    def _anatomy_of_one(self, draw: np.random.Generator) -> np.ndarray:
+        """That of a case drawn among those that are skull-stripped."""
+        for number in draw.permutation(len(self.cases)):
+            anatomy = self._anatomy(self.cases[number])
+            if anatomy is not None:
+                return anatomy
+        raise InputError(
+            "no training case is skull-stripped, and synthetic patients are made from brains alone",
+            expected="at least one case whose skull was cut away",
+            hint="strip the images first (e.g. with HD-BET or SynthStrip), or set synthetic_share=0",
+        )
+
+    def _anatomy(self, case: Case) -> np.ndarray | None:
+        """From the case's first image in the order of the task's channels; None if it shows a whole head."""
         for channel in self.task.channels:
             volume = load_volume(case, [channel])
+            if volume is not None and skull_stripped({channel.name: Image(volume.array[0], volume.affine)}):
+                return None
             if volume is not None:
                 prepared, _ = self.pipeline.apply(volume)
                 image, tumor = prepared.array[0], prepared.label

@@ -35,6 +35,12 @@ def test_islands_below_a_volume_in_mm3_go():
     assert clean(two_islands(), "remove_small_islands", (1, 1, 5), min_mm3=20).sum() == 22
 
 
+def test_islands_below_a_share_of_the_largest_one_go():
+    mask = two_islands()  # of 18 and 4 voxels
+    assert clean(mask, "remove_small_islands", min_share=0.25).sum() == 18
+    assert np.array_equal(clean(mask, "remove_small_islands", min_share=0.2), mask)
+
+
 def test_voxels_that_touch_at_a_corner_are_one_island():
     mask = np.zeros((4, 4, 4), dtype=bool)
     mask[1, 1, 1] = mask[2, 2, 2] = True

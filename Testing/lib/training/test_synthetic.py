@@ -17,10 +17,12 @@ from MedSegEffNetLib.training.volumes import Prepared, VolumeFeed
 TASK = get_segmentation_task("brain-tumor")
 
 
-def a_case():
+def a_case(noise=0.0):
     axes = np.meshgrid(*[np.arange(n) - (n - 1) / 2 for n in (48, 52, 44)], indexing="ij")
     radius = np.sqrt(sum(axis**2 for axis in axes))
-    image = np.select([radius < 5, radius < 15, radius < 19], [30.0, 100.0, 70.0], 0.0).astype(np.float32)
+    image = np.select([radius < 5, radius < 15, radius < 19], [30.0, 100.0, 70.0], 0.0).astype(np.float32) + np.float32(
+        noise
+    )
     label = np.zeros(image.shape, np.uint8)
     label[14:20, 20:28, 18:26] = 2
     return Case("a", "a", "train", lambda: ({"flair": Image(image, np.eye(4))}, Image(label, np.eye(4))))
@@ -55,6 +57,16 @@ def test_maps_are_made_once_and_are_the_same_for_the_same_seed(maps, tmp_path):
     elsewhere = PatientMaps(maps.cases, TASK, maps.pipeline, tmp_path / "elsewhere", 7)
     assert np.array_equal(first, elsewhere.get(1))
     assert not np.array_equal(first, maps.get(0))
+
+
+def test_anatomy_comes_from_skull_stripped_cases_alone(tmp_path):
+    noise = np.random.default_rng(0).uniform(0, 8, (48, 52, 44)).astype(np.float32)
+    pipeline = Pipeline.from_steps(TASK.preprocessing)
+    head = a_case(noise)
+    with pytest.raises(InputError, match="no training case is skull-stripped"):
+        PatientMaps([head], TASK, pipeline, tmp_path / "heads", 7).get(0)
+    maps = PatientMaps([head, a_case(), head], TASK, pipeline, tmp_path / "maps", 7)
+    assert maps.get(0).any()
 
 
 def test_the_share_of_synthetic_patients_is_the_one_asked_for(maps):
