@@ -134,6 +134,7 @@ class MedSegEffNetTest(ScriptedLoadableModuleTest):
         load_sample_patient()
         slicer.util.selectModule("MedSegEffNet")
         section = slicer.modules.medsegeffnet.widgetRepresentation().self().panel.section("segment")
+        section.models.choose_task("tumor-slices")
         section.inputs.fill()
         section.ui.applyButton.click()
         end = time.monotonic() + 120

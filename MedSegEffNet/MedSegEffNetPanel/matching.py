@@ -106,7 +106,7 @@ def channel_states(channels: Sequence[Channel], facts: Mapping[str, Candidate | 
     for number, channel in enumerate(channels):
         chosen = given.get(channel.name)
         if chosen is None:
-            states[channel.name] = _not_given(channel, channels)
+            states[channel.name] = _not_given(channel, channels, bool(given))
         elif color is not None:
             states[channel.name] = _of_color(number, channel, chosen, color, len(channels))
         else:
@@ -114,7 +114,15 @@ def channel_states(channels: Sequence[Channel], facts: Mapping[str, Candidate | 
     return states
 
 
-def _not_given(channel: Channel, channels: Sequence[Channel]) -> ChannelState:
+def _not_given(channel: Channel, channels: Sequence[Channel], others: bool) -> ChannelState:
+    """Of a model that requires none, each channel has a network of its own; ``others``: another channel is given."""
+    if not any(one.required for one in channels):
+        if others:
+            text = _("{channel} is optional. Without it the networks of the other images decide.")
+            return ChannelState(_("not given"), text.format(channel=channel.title))
+        titles = ", ".join(one.title for one in channels)
+        text = _("Choose a volume for one at least of {channels}.").format(channels=titles)
+        return ChannelState(_("not given"), text, blocks=True)
     if channel.required:
         return ChannelState(
             _("missing"), _("Choose the volume for {channel}.").format(channel=channel.title), blocks=True

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from MedSegEffNetPanel.panel import Panel
 
 NAME = "MedSegEffNetSyntheticBrain"
+TASK = "tumor-slices"  # what the patient was made for
 _IMAGES = "images"  # of the patient, in the folder of the run that made them
 
 

@@ -133,8 +133,7 @@ def rendering(slicer_app):
 def section(panel):
     """The section Segment, with the shipped model for tumor slices chosen."""
     section = panel.section("segment")
-    rows = [entry.name for entry in section.models.usable]
-    section.ui.modelList.setCurrentRow(rows.index("tumor-slices-efficientnet"))
+    section.models.choose_task("tumor-slices")
     assert section.models.entry.name == "tumor-slices-efficientnet"
     return section
 

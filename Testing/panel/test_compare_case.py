@@ -206,7 +206,11 @@ def test_closing_the_scene_leaves_nothing_behind(case, section, pair, evaluate, 
     assert "Open a case in Correct" in section.ui.caseMessage.text
 
 
-def test_a_model_of_other_labels_cannot_be_asked(case, section):
+def test_a_model_of_other_labels_cannot_be_asked(case, section, panel):
+    models = panel.section("segment").models
+    models.usable = [entry for entry in models.usable if entry.task != "brain-tumor"]
+    models.choose_task("tumor-slices")
+    section.case.refresh()
     assert not section.ui.proposeButton.enabled
     assert "no labels of this data set" in section.ui.proposeButton.toolTip
 

@@ -105,7 +105,15 @@ def test_missing_channels_block_only_where_they_are_required():
     assert found["flair"].sentence == "Choose the volume for FLAIR."
     assert not found["t1"].blocks
     assert "FLAIR takes its place" in found["t1"].sentence
-    assert "may be less exact" in states(BRAIN)["t2"].sentence
+
+
+def test_a_model_that_requires_none_takes_any_of_its_channels_but_one_at_least():
+    none = states(BRAIN)
+    assert all(state.blocks for state in none.values())
+    assert none["t2"].sentence == "Choose a volume for one at least of T1, T1 post-contrast, T2, FLAIR."
+    one = states(t1ce=candidate("T1 POST"))
+    assert not any(state.blocks for state in one.values())
+    assert one["t2"].sentence == "T2 is optional. Without it the networks of the other images decide."
 
 
 def test_another_grid_blocks_and_can_be_resampled():

@@ -206,11 +206,22 @@ def test_a_channel_that_the_user_emptied_stays_empty(section, wait_until):
     assert section.inputs.table.nodes()["t1"] is None
 
 
-def test_the_sample_data_button_loads_the_patient_and_fills_it_in(section, wait_until):
+def test_the_sample_data_button_loads_the_patient_and_chooses_the_model_it_was_made_for(section, wait_until):
+    section.models.choose_task("covid-ct")
     section.ui.sampleDataButton.click()
     assert wait_until(lambda: section.ui.applyButton.enabled, PATIENCE), section.ui.messageLabel.text
     assert section.ui.sampleDataButton.enabled
+    assert section.models.entry.task == "tumor-slices"
     assert all(node is not None for node in section.inputs.table.nodes().values())
+
+
+def test_a_model_that_requires_no_channel_asks_for_one_at_least(section):
+    section.models.choose_task("brain-tumor")
+    assert not section.ui.applyButton.enabled
+    assert "Choose a volume for one at least of T1, T1 post-contrast, T2, FLAIR." in section.ui.applyButton.toolTip
+    add_synthetic_patient(channels=("t1",))
+    section.inputs.fill()
+    assert section.ui.applyButton.enabled, section.ui.applyButton.toolTip
 
 
 def test_the_log_and_the_report_tell_what_happened(section, apply):

@@ -142,13 +142,17 @@ def arrange(
 ) -> Generator[None, None, list[CaseSummary]]:
     """The rows that are in ``state`` (empty: any) and have every word of ``text``, in the order of a column; in steps."""
     wanted = text.lower().split()
+    key = COLUMNS[column][1]
     found: list[CaseSummary] = []
+    keys: list[Any] = []
     for start in range(0, len(rows), _AT_ONCE):
         part = rows[start : start + _AT_ONCE]
-        found += [row for row in part if _in_state(row, state) and (not wanted or _has(row, wanted))]
+        kept = [row for row in part if _in_state(row, state) and (not wanted or _has(row, wanted))]
+        found += kept
+        keys += map(key, kept)
         yield
-    key = COLUMNS[column][1]
-    return sorted(found, key=key, reverse=descending)
+    order = sorted(range(len(found)), key=keys.__getitem__, reverse=descending)
+    return [found[place] for place in order]
 
 
 def hindrance(row: CaseSummary, state: str) -> str:

@@ -255,6 +255,7 @@ class PanelSection(Section):
         self.ui.sampleDataButton.enabled = True
         self.progress.show_message(problem)
         if not problem:
+            self.models.choose_task(sample_data.TASK)
             self.inputs.fill(nodes)
             bridge.show_volume(self.inputs.reference() or nodes[0])
 

@@ -54,6 +54,15 @@ class ModelPicker:
         if (self.entry.key if self.entry else "") != before:
             self.chosen.emit(self.entry)
 
+    def choose_task(self, task: str) -> None:
+        """Choose the first model of a task, its default where that is installed; none is installed: nothing changes."""
+        entry = next((entry for entry in self.usable if entry.task == task), None)
+        if entry is not None and (self.entry is None or self.entry.task != task):
+            self.entry, self._missing = entry, ""
+            self._show_found(self._ui.modelSearch.text)
+            self._show_summary()
+            self.chosen.emit(entry)
+
     def _show_found(self, text: str) -> None:
         self._shown = model_list.search(self.usable, text)
         shown = self._ui.modelList
