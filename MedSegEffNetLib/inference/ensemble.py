@@ -43,8 +43,9 @@ def validated(dice: Mapping[str, Mapping[str, float]]) -> Ensemble:
     """
     votes = {}
     for region, values in dice.items():
-        least = GOOD_ENOUGH * max(values.values())
-        votes[region] = {key: round(value, 3) for key, value in values.items() if value >= least and value > 0}
+        rounded = {key: round(value, 3) for key, value in values.items()}
+        least = GOOD_ENOUGH * max(rounded.values())
+        votes[region] = {key: value for key, value in rounded.items() if value >= least and value > 0}
         votes[region] = votes[region] or dict.fromkeys(values, 1.0)
     return Ensemble(VALIDATED, "every region from the networks that found it best on validation cases", votes)
 

@@ -308,6 +308,9 @@ def _trainer(request: Request, key: str, run: Path, job: Job, feed: Feed | None 
     if request.parent:
         there = [entry.get("key") for entry in request.parent.info["networks"]]
         network.load_state_dict(request.parent.state_dict(there.index(key) if key in there else 0))
+        encoder = getattr(network, "encoder", None)
+        if encoder is not None:  # its statistics are learnt or stay as in the training that the model comes from
+            encoder.start = request.parent.info["provenance"].get("encoder_start", "random")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     exclusive = request.task.activation == "softmax"
     named = "" if key == WHOLE else key

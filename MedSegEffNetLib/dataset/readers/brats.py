@@ -21,7 +21,7 @@ _CASE = re.compile(r"brats(?!_)", re.IGNORECASE)
 
 def detect(folder: Path, task: SegmentationTask) -> bool:
     """Whether there are case folders called after BraTS with images in them."""
-    return any(image_files(case) for case in _case_folders(folder))
+    return bool(_case_folders(folder))
 
 
 def read(folder: Path, task: SegmentationTask) -> list[Case]:
@@ -33,8 +33,6 @@ def read(folder: Path, task: SegmentationTask) -> list[Case]:
     cases = []
     for path in _case_folders(folder):
         files = image_files(path)
-        if not files:
-            continue
         hyphens = re.search(r"-\d{5}-\d{3}$", path.name) is not None
         values = {1: 1, 2: 2, 3: 4} if hyphens else {1: 1, 2: 2, 3: 4, 4: 4}
         if len(task.labels) == 1:
@@ -46,8 +44,13 @@ def read(folder: Path, task: SegmentationTask) -> list[Case]:
 
 
 def _case_folders(folder: Path) -> list[Path]:
+    """Those in the folder itself, and in one that an archive unpacks to, e.g. ``MICCAI_BraTS2020_TrainingData``."""
     candidates = sorted(folder.glob("*")) + sorted(folder.glob("[HL]GG/*"))
-    return [path for path in candidates if path.is_dir() and _CASE.match(path.name)]
+    found = []
+    for path in candidates:
+        if path.is_dir() and "brats" in path.name.lower():
+            found += [path] if _CASE.match(path.name) and image_files(path) else _case_folders(path)
+    return found
 
 
 def _label_of(files: list[Path]) -> Path | None:

@@ -162,6 +162,15 @@ def test_pictures_and_masks_are_in_the_same_order_whatever_their_names(tmp_path)
     assert ((images["ct"].array - 100) % 3 == label.array).all()
 
 
+@pytest.mark.parametrize(
+    "archive", ["MICCAI_BraTS2020_TrainingData", "MICCAI_BraTS_2018_Data_Training/HGG", "BraTS2021_TrainingData"]
+)
+def test_the_folder_that_a_brats_archive_unpacks_to_is_found(archive, tmp_path):
+    case = tmp_path / archive / "BraTS20_Training_001"
+    write(case / f"{case.name}_flair.nii.gz", Image(np.ones((4, 4, 4), np.float32), np.eye(4)))
+    assert [found.id for found in read_folder(tmp_path, BRAIN, labelled=False)] == [case.name]
+
+
 @pytest.mark.parametrize("name", ["BraTS20_Training_001", "BraTS-GLI-00005-001"])
 def test_a_task_of_one_label_takes_every_brats_label_for_it(name, tmp_path):
     for channel in ("flair", "t1", "t1ce", "seg"):

@@ -41,7 +41,7 @@ def test_the_first_combination_is_the_default_and_the_second_adds_t1():
 
 
 def test_votes_that_follow_from_a_validation_come_first_and_leave_weak_networks_out():
-    dice = {"WT": {"flair": 0.8, "t1ce": 0.6, "t2": 0.7}, "TC": {"t1ce": 0.5, "flair": 0.1}, "ET": {"t1ce": 0.0}}
+    dice = {"WT": {"flair": 0.8, "t1ce": 0.6, "t2": 0.7}, "TC": {"t1ce": 0.5, "flair": 0.1}, "ET": {"t1ce": 0.0004}}
     model = a_model(*ALL, more=(validated(dice),))
     assert model.ensembles[0] == "validated"
     votes = choose(model, "", ALL)

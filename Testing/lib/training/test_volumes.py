@@ -1,9 +1,11 @@
 """Volumes as training data, and a training of one network a modality."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from MedSegEffNetLib import image
 from MedSegEffNetLib.dataset.case import Case
@@ -14,7 +16,7 @@ from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.task import get_segmentation_task
 from MedSegEffNetLib.training import run
 from MedSegEffNetLib.training.config import Recipe
-from MedSegEffNetLib.training.run import train
+from MedSegEffNetLib.training.run import _trainer, train
 from MedSegEffNetLib.training.volumes import Prepared, VolumeFeed, as_prepared
 
 TINY = {
@@ -91,6 +93,19 @@ def test_one_network_a_modality_is_trained_and_they_become_one_model(patients, t
     told = [event["text"] for event in events if event["event"] == "notice"]
     assert any(text.startswith("There is no network for t2") for text in told)
     assert (tmp_path / "run" / "t1ce" / "checkpoints" / "last.pt").is_file()
+    bundle.info["provenance"]["encoder_start"] = "imagenet"
+    arguments = bundle.info["networks"][0]["arguments"]
+    request = SimpleNamespace(
+        task=get_segmentation_task("brain-tumor"),
+        network="efficientnet_embedded_3d",
+        network_arguments=arguments,
+        parent=bundle,
+        recipe=Recipe(epochs=1),
+    )
+    encoder = _trainer(request, "flair", tmp_path / "next", Job.open(None, {})).network.train().encoder
+    norms = [module for module in encoder.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert norms
+    assert not any(module.training for module in norms)  # a batch of one volume would spoil loaded statistics
 
 
 @pytest.mark.parametrize("share", ["0", pytest.param("0.5", marks=pytest.mark.slow)])
