@@ -19,7 +19,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 Work = Generator[None, None, T] | Iterator[None]
 
-SLICE = 0.012  # s of work between two looks at the window's events; a step that is begun is ended
+SLICE = 0.008  # s of work between two looks at the window's events; a step that is begun is ended
 _POLL = 0.005  # s that a thread of Python is given at each look
 
 

@@ -15,9 +15,10 @@ _DONE = (ACCEPTED, REJECTED)
 
 def unsure(figures: Mapping[str, float]) -> float | None:
     """How unsure the model is of a label, 0 to 1, by the worst of the label's figures; None: nothing tells."""
-    found = [1 - figures["agreement"]] if "agreement" in figures else []
-    found += [figures["uncertainty"]] if "uncertainty" in figures else []
-    return max(found, default=None)
+    doubt, agreement = figures.get("uncertainty"), figures.get("agreement")
+    if agreement is None:
+        return doubt
+    return 1 - agreement if doubt is None else max(doubt, 1 - agreement)
 
 
 def _by_doubt(case: CaseSummary) -> Any:
@@ -63,6 +64,8 @@ def in_place(cases: Sequence[CaseSummary], before: Sequence[CaseSummary], case_i
     """``cases``, but one of them stays where it was in the list ``before``: what is saved of the open case, or what the
     model's figures then are, must not make the next case another one.
     """
+    if not case_id:
+        return list(cases)
     ids = [case.id for case in before]
     kept = [case for case in cases if case.id == case_id]
     if not kept or case_id not in ids:
