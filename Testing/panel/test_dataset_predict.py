@@ -105,6 +105,7 @@ def test_a_task_without_a_model_says_so(section, tmp_path, wait_until, monkeypat
     from MedSegEffNetPanel.curating import predicting
 
     monkeypatch.setattr(predicting.model_list, "entries", list)
+    section.predict.show_models()
     section.open_folder(Dataset.create(tmp_path / "skin", "skin-layers").folder)
     assert "No model of this task is installed" in section.ui.predictButton.toolTip
 

@@ -37,7 +37,8 @@ class PredictView:
         self._rows: dict[str, int] = {}
         self._cases: dict[int, dict[str, Any]] = {}  # the last event of the case in each row
         self._folder = ""  # of the data set that the job works on; another one may be open by now
-        self._entries: list[model_list.ModelEntry] = []
+        self._installed: list[model_list.ModelEntry] = []  # all models, read when the section is entered or one comes
+        self._entries: list[model_list.ModelEntry] = []  # those of the data set's task, as the box lists them
         self._counts: Counter[str] = Counter()  # cases by state
         self._later = qt.QTimer()
         self._later.setSingleShot(True)
@@ -62,15 +63,16 @@ class PredictView:
         table.connect("itemSelectionChanged()", self._show_message)
         table.connect("cellDoubleClicked(int,int)", self._on_row)
 
-    def dataset_opened(self) -> None:
-        """Offer the models of the data set's task."""
-        self.show_models()
-
     def show_models(self) -> None:
         """List the installed models anew."""
+        self._installed = [entry for entry in model_list.entries() if not entry.problem]
+        self.dataset_opened()
+
+    def dataset_opened(self) -> None:
+        """Offer the models of the data set's task."""
         dataset, box = self._panel.curation.dataset, self._ui.predictModel
         task, before, was = dataset.info.task if dataset else "", box.currentText, box.blockSignals(True)
-        self._entries = [entry for entry in model_list.entries() if not entry.problem and entry.task == task]
+        self._entries = [entry for entry in self._installed if entry.task == task]
         box.clear()
         for entry in self._entries:
             box.addItem(f"{entry.name} {entry.version}")
