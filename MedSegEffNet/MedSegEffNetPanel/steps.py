@@ -1,7 +1,8 @@
 """Long work in short steps, so that the window never waits for it.
 
 Work is a generator that yields between steps of a few milliseconds and returns its result. :func:`run` drives it from a
-timer of the window, :func:`finish` at once, for scripts. What needs no node (files, NumPy) can be done in a thread of
+timer of the window, :func:`finish` at once, for scripts. All work under way takes turns at one timer: two of them hold
+the window up no longer than one. What needs no node (files, NumPy) can be done in a thread of
 Python meanwhile, see :func:`in_thread`.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, ParamSpec, TypeVar
 
@@ -30,10 +32,6 @@ class Steps:
         self._work: Any = work
         self._busy = False  # a step is being done
         self._done, self._failed = done, failed
-        self._timer = qt.QTimer()
-        self._timer.setInterval(0)
-        self._timer.connect("timeout()", self._slice)
-        self._timer.start()
 
     @property
     def over(self) -> bool:
@@ -45,19 +43,13 @@ class Steps:
 
         Called from within a step, it lets that step end.
         """
-        work = self._end()
+        work, self._work = self._work, None
         if not self._busy:
             _close(work)
 
-    def _end(self) -> Any:
-        work, self._work = self._work, None
-        self._timer.stop()
-        return work
-
-    def _slice(self) -> None:
+    def advance(self) -> None:
+        """Work for a slice of time."""
         work = self._work
-        if self._busy or work is None:  # a step that lets the window live meanwhile
-            return
         self._busy = True
         try:
             ended = self._advance(work)
@@ -68,7 +60,7 @@ class Steps:
         if self._work is None:  # canceled by the step itself
             _close(work)
         elif ended is not None:
-            self._end()
+            self._work = None
             ended()
 
     def _advance(self, work: Any) -> Callable[[], object] | None:
@@ -93,6 +85,39 @@ def _close(work: Any) -> None:
         work.close()
 
 
+class _Line:
+    """The work under way; whoever is first in line gets the window's next moment."""
+
+    def __init__(self) -> None:
+        self._works: deque[Steps] = deque()
+        self._timer: Any = None
+
+    def join(self, work: Steps) -> None:
+        """Put ``work`` at the end."""
+        self._works.append(work)
+        if self._timer is None:
+            self._timer = qt.QTimer()
+            self._timer.setInterval(0)
+            self._timer.connect("timeout()", self._turn)
+        self._timer.start()
+
+    def _turn(self) -> None:
+        while self._works and self._works[0].over:
+            self._works.popleft()
+        if not self._works:
+            self._timer.stop()
+            return
+        work = self._works.popleft()  # not in line meanwhile: a step that lets the window live is not entered again
+        try:
+            work.advance()
+        finally:
+            if not work.over:
+                self.join(work)
+
+
+_line = _Line()
+
+
 def run(work: Work[Any], done: Callable[[Any], object], failed: Callable[[Exception], object]) -> Steps:
     """Do ``work`` step by step while the window lives on; returns before the first step.
 
@@ -102,7 +127,9 @@ def run(work: Work[Any], done: Callable[[Any], object], failed: Callable[[Except
     done : called with what the generator returns.
     failed : called with the exception that ended it, or that ``done`` raised.
     """
-    return Steps(work, done, failed)
+    steps = Steps(work, done, failed)
+    _line.join(steps)
+    return steps
 
 
 def finish(work: Generator[None, None, T]) -> T:

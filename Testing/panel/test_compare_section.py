@@ -172,7 +172,7 @@ def test_the_table_goes_with_its_segmentation(section, pair, evaluate, scene):
     assert not [node for node in nodes_of(scene) if node.GetName() == "Differences"]
 
 
-def test_the_window_lives_while_large_segmentations_are_compared(section, segmentation, loop_watch, wait_until):
+def test_the_window_lives_while_large_segmentations_are_compared(section, segmentation, window_lives, wait_until):
     shape = (155, 240, 240)
     volume = add_volume("large", np.zeros(shape, dtype=np.uint8), AFFINE)
     place = np.indices(shape, sparse=True)
@@ -183,12 +183,14 @@ def test_the_window_lives_while_large_segmentations_are_compared(section, segmen
     ui.comparedSelector.setCurrentNode(mine)
     ui.referenceSelector.setCurrentNode(truth)
     wait_until(lambda: False, 0.5)
-    with loop_watch() as watch:
+
+    def act():
         ui.evaluateButton.click()
         assert wait_until(lambda: not section.pair.busy, 120)
         ui.pairDifferenceBox.checked = True
         assert wait_until(lambda: not section.pair.differences.busy, 60)
         ui.pairNextButton.click()
         ui.pairDifferenceBox.checked = False
+
+    window_lives(act, tries=1)
     assert section.pair.found.rows[0].figures["dice"] > 0.9
-    assert watch.longest_work < 0.05

@@ -4,29 +4,6 @@ import pytest
 
 from correcting_cases import PATIENCE, draw, make_dataset, open_case, real_dataset, settled
 
-LONGEST = 0.05  # s
-TRIES = 4
-
-
-@pytest.fixture
-def best(loop_watch, wait_until):
-    """``best(act)``: the longest stop of the window during ``act``, in the best of some tries.
-
-    Where other programs have the processor all the time, what counts is how long the window's own thread computed.
-    """
-
-    def best(act):
-        stops, works = [], []
-        while len(stops) < TRIES and min(stops, default=LONGEST) >= LONGEST:
-            wait_until(lambda: False, 0.1)
-            with loop_watch() as watch:
-                act()
-            stops.append(watch.longest)
-            works.append(watch.longest_work)
-        return min(*stops, *works)
-
-    return best
-
 
 @pytest.fixture
 def real(panel, tmp_path, shared_data):
@@ -40,7 +17,7 @@ def real(panel, tmp_path, shared_data):
 
 
 @pytest.mark.slow
-def test_the_window_lives_while_a_real_case_is_opened_edited_and_saved(real, wait_until, best, slicer_app):
+def test_the_window_lives_while_a_real_case_is_opened_edited_and_saved(real, wait_until, window_lives, slicer_app):
     assert wait_until(lambda: len(real.queue.cases) == 2, PATIENCE)
     wait_until(lambda: real.queue._pictures._work is None or real.queue._pictures._work.over, PATIENCE)
     ids = [case.id for case in real.queue.cases]
@@ -50,7 +27,7 @@ def test_the_window_lives_while_a_real_case_is_opened_edited_and_saved(real, wai
         settled(real, wait_until)
         open_case(real, wait_until, ids[0])
 
-    assert best(reopen) < LONGEST
+    window_lives(reopen)
     for name in ("grow", "add", "take", "smooth", "fill", "clear"):
         draw(real, (slice(70, 75), slice(100, 120), slice(100, 120)))
 
@@ -58,7 +35,7 @@ def test_the_window_lives_while_a_real_case_is_opened_edited_and_saved(real, wai
             getattr(real.tools, name)()
             settled(real, wait_until)
 
-        assert best(step) < LONGEST, name
+        window_lives(step)
     real.labels.choose(1)
     real.bench.choose(real.bench.label)
 
@@ -66,7 +43,7 @@ def test_the_window_lives_while_a_real_case_is_opened_edited_and_saved(real, wai
         real.desk.save()
         settled(real, wait_until)
 
-    assert best(save) < LONGEST
+    window_lives(save)
 
 
 @pytest.mark.slow

@@ -41,11 +41,6 @@ def large(tmp_path_factory):
     return dataset.folder
 
 
-def is_busy():
-    """Whether other programs use the processors: then nothing can be said of the time that a window stands still."""
-    return hasattr(os, "getloadavg") and os.getloadavg()[0] > os.cpu_count()
-
-
 @pytest.fixture
 def section(panel, slicer_app):
     panel._bars[type(panel.section("segment"))].collapsed = True
@@ -55,37 +50,30 @@ def section(panel, slicer_app):
 
 
 def test_ten_thousand_cases_are_opened_searched_and_sorted_while_the_window_lives(
-    section, large, loop_watch, wait_until
+    section, large, window_lives, wait_until
 ):
-    """Repeated where other programs held the window up; what its own thread computes stays short on any machine."""
-    longest, works = [], []
-    for _again in range(4):
+    def act():
         section.panel.curation.close()
         section.ui.caseFilter.text = ""
         section.ui.stateFilter.setCurrentIndex(0)
-        wait_until(lambda: not section.table.shown, 5)
-        with loop_watch() as watch:
-            section.open_folder(large)
-            assert wait_until(lambda: len(section.table.shown) == MANY, 60)
-            section.ui.caseFilter.text = "hard"
-            assert wait_until(lambda: len(section.table.shown) == MANY // 50, 10)
-            section.ui.caseFilter.text = ""
-            section.ui.stateFilter.setCurrentIndex(section.ui.stateFilter.findData("in review"))
-            assert wait_until(lambda: len(section.table.shown) == MANY // 3 + 1, 10)
-            section.ui.stateFilter.setCurrentIndex(0)
-            section.ui.caseTable.horizontalHeader().sectionClicked(3)
-            section.ui.caseTable.horizontalHeader().sectionClicked(3)
-            assert wait_until(lambda: len(section.table.shown) == MANY, 10)
-            wait_until(lambda: section.table._arranging.over, 10)
-            section.ui.caseTable.verticalScrollBar().value = 5000
-            wait_until(lambda: False, 0.05)
-        longest.append(watch.longest)
-        works.append(watch.longest_work)
-        if watch.longest < 0.05:
-            break
+        assert wait_until(lambda: not section.table.shown, 5)
+        section.open_folder(large)
+        assert wait_until(lambda: len(section.table.shown) == MANY, 60)
+        section.ui.caseFilter.text = "hard"
+        assert wait_until(lambda: len(section.table.shown) == MANY // 50, 10)
+        section.ui.caseFilter.text = ""
+        section.ui.stateFilter.setCurrentIndex(section.ui.stateFilter.findData("in review"))
+        assert wait_until(lambda: len(section.table.shown) == MANY // 3 + 1, 10)
+        section.ui.stateFilter.setCurrentIndex(0)
+        section.ui.caseTable.horizontalHeader().sectionClicked(3)
+        section.ui.caseTable.horizontalHeader().sectionClicked(3)
+        assert wait_until(lambda: len(section.table.shown) == MANY, 10)
+        wait_until(lambda: section.table._arranging.over, 10)
+        section.ui.caseTable.verticalScrollBar().value = 5000
+        wait_until(lambda: False, 0.05)
+
+    window_lives(act)
     assert section.table.shown[0].figures["uncertainty"] == 0.99
-    assert min(works) < 0.05
-    assert min(longest) < 0.05 or is_busy()
 
 
 def test_reading_ten_thousand_cases_starts_no_full_garbage_collection(section, large, wait_until):

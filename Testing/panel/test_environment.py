@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -116,11 +115,8 @@ def other_python(tmp_path):
     return make
 
 
-def test_with_nothing_installed_the_status_comes_at_once_and_says_what_to_do(environment):
-    environment.status()
-    began = time.perf_counter()
+def test_with_nothing_installed_the_status_says_what_to_do(environment):
     status = environment.status()
-    assert time.perf_counter() - began < 0.005
     assert not status.ready
     assert "Nothing that computes is installed" in status.text
     assert "Light takes" in status.hint
@@ -135,13 +131,13 @@ def test_where_slicer_s_own_python_has_an_engine_nothing_needs_to_be_installed(e
     assert "nothing needs to be installed" in environment.status().text
 
 
-def test_a_kit_is_installed_and_jobs_find_its_packages(environment, finish, tmp_path, loop_watch):
+def test_a_kit_is_installed_and_jobs_find_its_packages(environment, finish, tmp_path, window_lives):
     changes = []
     environment.changed.connect(lambda: changes.append(environment.status().ready))
-    with loop_watch() as watch:
-        job = finish(environment.install("light", make_kit(tmp_path / "kit").folder))
-    assert watch.longest < 0.05
-    assert job.state.name == "FINISHED", job.report()
+    jobs = []
+    kit = make_kit(tmp_path / "kit").folder
+    window_lives(lambda: jobs.append(finish(environment.install("light", kit))), tries=1)
+    assert jobs[0].state.name == "FINISHED", jobs[0].report()
     assert changes == [True]
     status = environment.status()
     assert (status.ready, status.size, status.repair) == (True, "light", False)

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,15 +86,13 @@ def test_search_finds_every_word_in_names_tasks_labels_and_other_spellings_of_ch
     assert model_list.search(listed, "  ") == listed
 
 
-def test_listing_takes_no_time_that_a_user_would_notice(models):
+def test_listing_does_not_hold_the_window_up(models, window_lives):
     from MedSegEffNetPanel import model_list
 
     for number in range(20):
         install(models, f"model{number}", "1.0.0")
-    model_list.entries()
-    began = time.perf_counter()
     assert len(model_list.entries()) >= 22
-    assert time.perf_counter() - began < 0.05  # the limit of the panel for anything in its thread
+    window_lives(model_list.entries)
 
 
 def test_the_card_has_a_head_block_with_colors_licence_time_and_disclaimer():

@@ -84,11 +84,9 @@ def test_nothing_at_all_installed_says_what_to_do(monkeypatch, tmp_path, panel):
     assert section.ui.importZipButton.enabled
 
 
-def test_verify_runs_in_the_background(slicer_app, section):
+def test_verify_runs_in_the_background(slicer_app, section, window_lives):
     section.select("tumor-slices-efficientnet@1.0.0")
-    began = time.perf_counter()
-    section.ui.verifyButton.click()
-    assert time.perf_counter() - began < 0.05  # the limit of the panel for anything in its thread
+    window_lives(section.ui.verifyButton.click, tries=1)
     assert "Checking tumor-slices-efficientnet@1.0.0" in section.ui.modelMessage.text
     assert "as it was made" in finish(slicer_app, section)
     assert not section.ui.progressFrame.visible

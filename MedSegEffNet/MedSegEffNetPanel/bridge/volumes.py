@@ -46,12 +46,9 @@ class Picture:
 
 def candidates() -> list[Candidate]:
     """The volumes of the scene that may be channels; label maps, overlays, hidden and empty ones are left out."""
-    scene = slicer.mrmlScene
-    kind = "vtkMRMLVolumeNode"
-    nodes = [scene.GetNthNodeByClass(number, kind) for number in range(scene.GetNumberOfNodesByClass(kind))]
     return [
         _candidate(node)
-        for node in nodes
+        for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode")
         if node.GetClassName() in _CLASSES
         and node.GetImageData() is not None
         and not node.GetHideFromEditors()

@@ -19,7 +19,7 @@ from MedSegEffNetPanel.signals import Signal
 from MedSegEffNetPanel.wording import tip
 
 SHOWN = 300  # rows at most; the others are found by the filter, and come when these are done
-_ROWS = 25  # a step
+_ROWS = 5  # a step
 _PICTURE, _CASE, _STATE, _UNSURE, _FLAGS = range(5)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import qt
@@ -102,26 +102,30 @@ class CaseTable:
 
     def _arrange(self, changed: object = None) -> None:
         self._cancel()
-        state = str(self._ui.stateFilter.currentData or "")
-        work = texts.arrange(self._all, self._ui.caseFilter.text, state, self._column, self._descending)
-        self._arranging = steps.run(work, done=self._on_arranged, failed=_raise)
+        self._arranging = steps.run(self._arranged(), done=lambda nothing: self.selected.emit(), failed=_raise)
 
-    def _on_arranged(self, found: list[CaseSummary]) -> None:
+    def _arranged(self) -> Generator[None, None, None]:
+        state = str(self._ui.stateFilter.currentData or "")
+        found = yield from texts.arrange(self._all, self._ui.caseFilter.text, state, self._column, self._descending)
+        yield
+        text = _("{shown} of {total} cases: {states}") if found else _("{shown} of {total} cases")
+        text = text.format(shown=len(found), total=len(self._all), states=texts.counted(found))
+        yield
+        self._show_rows(found)
+        self._ui.caseCount.text = text
+
+    def _show_rows(self, found: list[CaseSummary]) -> None:
         table, kept = self._ui.caseTable, {row.id for row in self.chosen()}
         was = table.blockSignals(True)
         table.clearSelection()
         self.shown, self._filled = found, set()
         table.setRowCount(len(found))
-        ranges = list(_ranges([number for number, row in enumerate(found) if row.id in kept]))
+        ranges = list(_ranges([number for number, row in enumerate(found) if row.id in kept])) if kept else []
         for first, last in ranges if len(ranges) <= _MOST_RANGES else ():
             span = qt.QTableWidgetSelectionRange(first, 0, last, len(texts.COLUMNS) - 1)
             table.setRangeSelected(span, True)
         table.blockSignals(was)
         self._fill()
-        text = _("{shown} of {total} cases: {states}") if found else _("{shown} of {total} cases")
-        names = {"shown": len(found), "total": len(self._all), "states": texts.counted(found)}
-        self._ui.caseCount.text = text.format(**names)
-        self.selected.emit()
 
     def _fill(self, *changed: object) -> None:
         """Make the cells of the rows that are seen."""

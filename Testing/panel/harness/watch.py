@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -9,6 +10,8 @@ from types import TracebackType
 from PySide6 import QtCore
 
 _TICK = 5  # ms
+_STOP = 0.05  # s that the window may stand still
+_PACE = 0.006  # s that the sum below takes on the computer that this was set for
 
 
 class LoopWatch:
@@ -43,6 +46,17 @@ class LoopWatch:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._timer.stop()
         self._tick()
+
+
+@functools.cache
+def stop_limit() -> float:
+    """Seconds that the window may stand still: 50 ms, and more on a slower computer, which the tests do not judge."""
+    times = []
+    for _ in range(9):
+        began = time.thread_time()
+        sum(number * number for number in range(100_000))
+        times.append(time.thread_time() - began)
+    return _STOP * max(1.0, min(times) / _PACE)
 
 
 def delete_later_is_now() -> None:
