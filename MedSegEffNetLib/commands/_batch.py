@@ -14,7 +14,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -238,11 +238,10 @@ def _segment(batch: _Batch, case: Path, outputs: Outputs, job: Job) -> dict[str,
     from MedSegEffNetLib.inference.predict import segment_case
 
     given = _inputs.read_inputs({_inputs.ALL: case}, batch.bundle, is_case=True)
-    images, warnings = check_images(
+    checked = check_images(
         given, batch.bundle.channels, resampled=batch.options.resample, dimensions=batch.bundle.dimensions
     )
-    result = segment_case(images, batch.bundle, batch.options, job)
-    result = replace(result, warnings=tuple(dict.fromkeys((*warnings, *result.warnings))))
-    outputs.write(images, result, batch.bundle, case.name)
+    result = segment_case(checked, batch.bundle, batch.options, job)
+    outputs.write(checked.images, result, batch.bundle, case.name)
     told = outputs.told(result)
     return {"output": told.pop("label_map"), **told}

@@ -157,7 +157,7 @@ def _label(work: _Work, record: CaseRecord) -> dict[str, Any]:
     images = work.dataset.load_images(record)
     taken = {channel.name for channel in work.bundle.channels}
     given = {name: image for name, image in images.items() if name in taken}
-    checked, warnings = check_images(given, work.bundle.channels, resampled=False, dimensions=work.bundle.dimensions)
+    checked = check_images(given, work.bundle.channels, resampled=False, dimensions=work.bundle.dimensions)
     result: Result = segment_case(checked, work.bundle, work.options, work.job)
     figures = figures_of(result.quality.measures)
     with work.dataset.open_case(record.id, work.author):
@@ -171,7 +171,7 @@ def _label(work: _Work, record: CaseRecord) -> dict[str, Any]:
         "output": work.dataset.case_folder(record.id) / saved.labels[-1].file,
         "volumes_ml": result.volumes_ml if known else dict.fromkeys(result.volumes_ml),
         "figures": figures,
-        "warnings": list(dict.fromkeys((*warnings, *result.warnings))),
+        "warnings": list(result.warnings),
         "quality": result.quality.as_mapping(),
         "facts": [
             *([] if known else [volume_text(saved, saved.labels[-1])]),

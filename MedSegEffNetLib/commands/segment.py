@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     parser.add_argument(
-        "--resample", action="store_true", help="bring channels of other grids onto the first required one's"
+        "--resample",
+        action="store_true",
+        help="bring channels of other grids onto the first one's (a required one, if there is any)",
     )
     parser.add_argument("--run", type=Path, metavar="FOLDER", dest="folder", help="make it a job with events")
 
@@ -99,14 +100,14 @@ def _run_one(arguments: argparse.Namespace, bundle: Bundle, options: Any) -> Non
     outputs.check(_inputs.files_read(paths.values(), bundle), arguments.folder)
     engine.warm_up(options)
     given = _inputs.read_inputs(paths, bundle, is_case=arguments.case is not None)
-    images, warnings = check_images(given, bundle.channels, resampled=arguments.resample, dimensions=bundle.dimensions)
+    checked = check_images(given, bundle.channels, resampled=arguments.resample, dimensions=bundle.dimensions)
+    images = checked.images
     ensemble.choose(bundle, options.ensemble, images)
     outputs.check_fits(images[reference_channel(bundle.channels, images)])
     job = Job.open(arguments.folder, _request(arguments, paths, bundle))
     job.listeners.append(ProgressLine())
     with job:
-        result = segment_case(images, bundle, options, job)
-        result = replace(result, warnings=tuple(dict.fromkeys((*warnings, *result.warnings))))
+        result = segment_case(checked, bundle, options, job)
         outputs.write(images, result, bundle, arguments.name or arguments.output.name)
         job.finish(**outputs.told(result))
     print(volume_table(result, bundle))

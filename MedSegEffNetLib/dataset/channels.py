@@ -69,8 +69,8 @@ def load_case_images(folder: Path, task: Task) -> dict[str, Image]:
     """The images of a case folder by channel.
 
     A folder of slices (PNG, WebP, TIFF or NPY, one picture a slice) is a volume whose components are the task's
-    channels in their order, whatever volumes without a channel's name (results, say) lie beside them; other folders
-    have a volume a channel, see :func:`match_channels`. The only image is that of a task's only channel, whatever its
+    channels in their order (for a task in 3D those of TCGA-LGG, see :mod:`MedSegEffNetLib.dataset.readers.lgg`),
+    whatever volumes without a channel's name (results, say) lie beside them; other folders have a volume a channel, see :func:`match_channels`. The only image is that of a task's only channel, whatever its
     name.
     """
     files = image_files(folder)
@@ -84,7 +84,10 @@ def load_case_images(folder: Path, task: Task) -> dict[str, Image]:
     images = [path for path in files if not is_label(path)]
     volumes = [path for path in images if suffix_of(path, READERS) not in _SLICES]
     if len(volumes) < len(images) and not any(channel_of(path.name, "", task.channels) for path in volumes):
-        return split_components(read(folder), task.channels, str(folder))
+        from MedSegEffNetLib.dataset.readers import lgg  # which reads pictures with what stands here
+
+        known = lgg.is_patient(folder, task)
+        return lgg.read_images(folder) if known else split_components(read(folder), task.channels, str(folder))
     alone = len(images) == 1 == len(task.channels)
     found = {task.channels[0].name: images[0]} if alone else match_channels(files, task.channels)
     loaded = read_several(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,15 +13,20 @@ from MedSegEffNetLib.task import Channel, reference_channel
 
 SMALLEST_SLICE = 16
 LARGEST_VALUE = 1e12  # squares of larger values, summed over a volume, are too large for float32
-_FEW_VALUES = 12  # a label map seldom has more; an image, even of 8 bits, seldom fewer
 _CT = "ct"  # the channel's name in tasks on CT
-_AIR_BELOW = -500  # Hounsfield units; MR images, normalized ones too, stay far above
 _FAT = -100  # Hounsfield units; every CT has air or lung below it
+
+
+class Checked(NamedTuple):
+    """Images by channel that are ready to be stacked, and warnings for the user."""
+
+    images: dict[str, Image]
+    warnings: tuple[str, ...]
 
 
 def check_images(
     images: Mapping[str, Image], channels: Sequence[Channel], *, resampled: bool, dimensions: int = 2
-) -> tuple[dict[str, Image], tuple[str, ...]]:
+) -> Checked:
     """The images ready to be stacked, and warnings for the user.
 
     Parameters
@@ -61,9 +67,8 @@ def check_images(
             stand_in = f"{other} stands in for it" if other else "the model does without it"
             warnings.append(f"Channel {channel.title} is missing: {stand_in}; expect a less certain result.")
     warnings += _repeated({titles[name]: image for name, image in ordered.items()})
-    warnings += [text for name, image in ordered.items() if (text := _suspicion(by_name[name], image))]
     warnings += [note for image in ordered.values() for note in image.notes]
-    return ordered, tuple(dict.fromkeys(warnings))
+    return Checked(ordered, tuple(dict.fromkeys(warnings)))
 
 
 def _check_image(name: str, image: Image, dimensions: int, *, alone: bool) -> None:
@@ -130,18 +135,6 @@ def _check_hounsfield(image: Image) -> None:
         if most > 255
         else "export the CT again, or scale the slices to 0 to 255",
     )
-
-
-def _suspicion(channel: Channel, image: Image) -> str:
-    """What makes one doubt that ``image`` is what it is given as; empty if nothing does."""
-    name, title = channel.name, channel.title
-    low = float(image.array.min())
-    if name != _CT and low < _AIR_BELOW:
-        return f"Channel {title} has values down to {low:g}, as CT in Hounsfield units has: is it the right image?"
-    sample = np.unique(image.array.ravel(order="K")[:: max(1, image.array.size // 1_000_000)])
-    if len(sample) <= _FEW_VALUES and np.array_equal(sample, np.round(sample)):
-        return f"Channel {title} has only {len(sample)} different values, as a label map has: is it the right image?"
-    return ""
 
 
 def _onto_one_grid(

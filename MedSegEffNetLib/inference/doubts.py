@@ -13,9 +13,13 @@ import numpy as np
 
 from MedSegEffNetLib import geometry
 from MedSegEffNetLib.image import Image
-from MedSegEffNetLib.task import SegmentationTask, Step
+from MedSegEffNetLib.task import Channel, SegmentationTask, Step
 
 Images = Mapping[str, Image]
+
+_FEW_VALUES = 12  # a label map seldom has more; an image, even of 8 bits, seldom fewer
+_CT = "ct"  # the channel's name in tasks on CT
+_AIR_BELOW = -500  # Hounsfield units; MR images, normalized ones too, stay far above
 
 _LEAST_EXTENT = 60.0  # mm that a volume must cover in every direction, for a network that sees volumes
 _SPACING_TOLERANCE = 0.1  # of the spacing that the network takes
@@ -35,7 +39,8 @@ _BONE_IN_FRONT = -0.04  # of the body's depth; the spine draws the bones' center
 
 def find_doubts(task: SegmentationTask, images: Images) -> list[str]:
     """Sentences about the images of a case, ready for the network; empty if nothing is doubtful."""
-    found = _placement(task, next(iter(images.values())))
+    found = [text for name, image in images.items() if (text := _suspicion(task.channel(name), image))]
+    found += _placement(task, next(iter(images.values())))
     return found + [sentence for name in task.checks for sentence in CHECKS[name](images)]
 
 
@@ -111,6 +116,18 @@ def chest_ct(images: Images) -> list[str]:
 
 
 CHECKS: dict[str, Callable[[Images], list[str]]] = {"skull_stripped": skull_stripped, "chest_ct": chest_ct}
+
+
+def _suspicion(channel: Channel, image: Image) -> str:
+    """What makes one doubt that ``image`` is what it is given as; empty if nothing does."""
+    name, title = channel.name, channel.title
+    low = float(image.array.min())
+    if name != _CT and low < _AIR_BELOW:
+        return f"Channel {title} has values down to {low:g}, as CT in Hounsfield units has: is it the right image?"
+    sample = np.unique(image.array.ravel(order="K")[:: max(1, image.array.size // 1_000_000)])
+    if len(sample) <= _FEW_VALUES and np.array_equal(sample, np.round(sample)):
+        return f"Channel {title} has only {len(sample)} different values, as a label map has: is it the right image?"
+    return ""
 
 
 def _placement(task: SegmentationTask, image: Image) -> list[str]:

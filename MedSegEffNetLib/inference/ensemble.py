@@ -24,10 +24,12 @@ class Votes:
     ----------
     by_region : region name → network key → weight.
     warnings : what had to be done without, for the user.
+    doubts : what of it makes the result doubtful.
     """
 
     by_region: Mapping[str, Weights]
     warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -62,7 +64,8 @@ def check(bundle: Bundle, ensemble: str) -> None:
     """Raise an :class:`InputError` if the model has no ``ensemble`` (empty: its default)."""
     there = bundle.ensembles
     if ensemble and ensemble not in there:
-        raise InputError(f"model {bundle.name} has no ensemble '{ensemble}'", expected="one of " + ", ".join(there))
+        expected = "one of " + ", ".join(there) if len(there) > 1 else "no --ensemble: the model has a single network"
+        raise InputError(f"model {bundle.name} has no ensemble '{ensemble}'", expected=expected)
 
 
 def choose(bundle: Bundle, ensemble: str, given: Collection[str]) -> Votes:
@@ -101,24 +104,29 @@ def choose(bundle: Bundle, ensemble: str, given: Collection[str]) -> Votes:
 
 
 def _without_missing(votes: Mapping[str, Weights], usable: list[str], titles: Mapping[str, str]) -> Votes:
-    def said(keys: Iterable[str], joint: str = " and ") -> str:
-        return joint.join(titles.get(key, key) for key in keys)
+    def said(keys: Iterable[str]) -> str:
+        *before, last = [titles.get(key, key) for key in keys]
+        return f"{', '.join(before)} and {last}" if before else last
 
-    by_region, warnings = {}, []
+    by_region, warnings, doubts = {}, [], []
     for region, weights in votes.items():
         left = {key: weight for key, weight in weights.items() if key in usable}
         missing = [key for key in weights if key not in left]
         if not left:
             left = dict.fromkeys(usable, 1.0)
-            warnings.append(
-                f"The {said([region])} is left to {said(usable, ', ')}, as {said(missing)} cannot vote: "
+            doubts.append(
+                f"The {said([region])} is left to {said(usable)}, as {said(missing)} cannot vote: "
                 "expect it to be far less certain."
             )
         elif missing:
-            warnings.append(f"The {said([region])} is found without {said(missing)}, by {said(left, ', ')} alone.")
+            warnings.append(f"The {said([region])} is found without {said(missing)}, by {said(left)} alone.")
         total = sum(left.values())
         by_region[region] = {key: weight / total for key, weight in left.items()}
-    return Votes(by_region, tuple(warnings))
+    voting = {key for weights in by_region.values() for key in weights}
+    idle = [key for key in usable if key not in voting]
+    if idle:
+        warnings.append(f"Given, but without a vote in this combination of networks: {said(idle)}.")
+    return Votes(by_region, tuple(warnings), tuple(doubts))
 
 
 class Ballot:

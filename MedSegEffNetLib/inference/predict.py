@@ -15,7 +15,7 @@ from MedSegEffNetLib.errors import OutOfMemory
 from MedSegEffNetLib.geometry import Undo, Volume
 from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.inference import engine, ensemble, plan, quality, slices
-from MedSegEffNetLib.inference.checks import check_images
+from MedSegEffNetLib.inference.checks import Checked, check_images
 from MedSegEffNetLib.inference.doubts import resampling
 from MedSegEffNetLib.inference.options import Options, Setup
 from MedSegEffNetLib.inference.voters import Voter, run
@@ -38,7 +38,7 @@ class Result:
     warnings : sentences for the user.
     measured : ``seconds`` in all and of the stages ``preparing``, ``network`` and ``finishing``; ``peak_mb`` of main
         memory (None: unknown); ``engine``, ``device`` and ``precision`` of the network, in words as ``setup``;
-        ``slices`` that it saw; ``networks`` that voted.
+        ``slices`` that it saw; ``networks`` that voted, and the ``ensemble`` that told them to, where there are several.
     quality : whether something speaks against the result; its reasons are among the warnings.
     measurements : what the task measures on the label map beyond volumes.
     """
@@ -52,12 +52,12 @@ class Result:
     measurements: tuple[Row, ...] = ()
 
 
-def segment_case(images: Mapping[str, Image], bundle: Bundle, options: Options, job: Job) -> Result:
+def segment_case(images: Mapping[str, Image] | Checked, bundle: Bundle, options: Options, job: Job) -> Result:
     """Segment one case with a model.
 
     Parameters
     ----------
-    images : by channel name.
+    images : by channel name; those that were checked before are not checked again.
 
     Raises
     ------
@@ -79,9 +79,11 @@ def segment_case(images: Mapping[str, Image], bundle: Bundle, options: Options, 
         ) from error
 
 
-def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job: Job) -> Result:
+def _segment(images: Mapping[str, Image] | Checked, bundle: Bundle, options: Options, job: Job) -> Result:
     clock = _Clock()
-    checked, warnings = check_images(images, bundle.channels, resampled=options.resample, dimensions=bundle.dimensions)
+    if not isinstance(images, Checked):
+        images = check_images(images, bundle.channels, resampled=options.resample, dimensions=bundle.dimensions)
+    checked, warnings = images
     grid = checked[reference_channel(bundle.channels, checked)]
     votes = ensemble.choose(bundle, options.ensemble, checked)
     channels = _channels_seen(bundle, votes, checked)
@@ -116,7 +118,7 @@ def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job:
     job.progress("Finishing", 0, 1)
     label_map = grid.with_array(result.label_map())
     volumes_ml = postprocessing.volumes_ml(label_map.array, bundle.labels, grid.spacing)
-    judged = quality.assess(bundle, checked, label_map, meter.measures(), volumes_ml)
+    judged = quality.assess(bundle, checked, label_map, meter.measures(), volumes_ml, votes.doubts)
     measurements = _measurements(bundle, label_map)
     clock.lap("finishing")
     job.progress("Finishing", 1, 1)
@@ -128,6 +130,7 @@ def _segment(images: Mapping[str, Image], bundle: Bundle, options: Options, job:
         "setup": str(setup),
         "slices": seen,
         "networks": list(votes.networks),
+        **({"ensemble": options.ensemble or bundle.ensembles[0]} if len(bundle.ensembles) > 1 else {}),
     }
     warnings = (*warnings, *resampling(grid, bundle.preprocessing), *votes.warnings, *judged.reasons)
     return Result(label_map, result.probabilities, volumes_ml, warnings, measured, judged, measurements)

@@ -53,7 +53,12 @@ class Quality:
 
 
 def assess(
-    bundle: Bundle, images: Mapping[str, Image], label_map: Image, measures: Measures, volumes_ml: Mapping[str, float]
+    bundle: Bundle,
+    images: Mapping[str, Image],
+    label_map: Image,
+    measures: Measures,
+    volumes_ml: Mapping[str, float],
+    doubts: Sequence[str] = (),
 ) -> Quality:
     """The quality of a result of ``bundle``, judged by what its task declares.
 
@@ -62,17 +67,18 @@ def assess(
     images : ready for the network, by channel; of the result's grid.
     label_map : the result.
     volumes_ml : of each label by name.
+    doubts : what made the result doubtful before there was one.
     """
     task = list_tasks().get(bundle.task_id)
     if not isinstance(task, SegmentationTask):
-        return judge(measures, bundle.regions, {}, {})
+        return judge(measures, bundle.regions, {}, {}, doubts)
     grid = next(iter(images.values()))
     volumes = {}
     if grid.spacing_known and min(grid.shape) > 1:  # a slice has no volume to speak of
         of_value = {label.value: volumes_ml[label.name] for label in bundle.labels}
         volumes = {region.name: sum(of_value[value] for value in region.labels) for region in bundle.regions}
-    doubts = find_doubts(task, images) + doubt_all(task.measures, label_map, task.labels)
-    return judge(measures, bundle.regions, volumes, task.plausible_ml, doubts)
+    all_doubts = [*find_doubts(task, images), *doubts, *doubt_all(task.measures, label_map, task.labels)]
+    return judge(measures, bundle.regions, volumes, task.plausible_ml, all_doubts)
 
 
 class Meter:
@@ -153,6 +159,10 @@ def judge(
     plausible : the volumes that a region can have.
     """
     reasons = list(doubts)
+    if volumes and not any(volumes.values()) and not any(limits.always for limits in plausible.values()):
+        reasons.append(
+            f"Nothing was found, no {regions[0].title} either. That is no proof that there is none: look at the images."
+        )
     for region in regions:
         outside = measures.get("outside", {}).get(region.name, 0.0)
         together = measures.get("agreement", {}).get(region.name, 1.0)
@@ -167,7 +177,8 @@ def judge(
             )
         if outside > MOST_OUTSIDE:
             reasons.append(
-                f"{outside:.0%} of the {region.title} lay outside of the region that contains it and were cut away."
+                f"{outside:.0%} of what was taken for {region.title} lay outside of the region that contains it, and was "
+                "cut away."
             )
         if region.name in volumes and region.name in plausible:
             reasons += _of_volume(region, volumes[region.name], plausible[region.name])

@@ -26,6 +26,7 @@ def write_card(info: Mapping[str, Any], version: str, summary: Mapping[str, Any]
         + _ensembles(info),
         "## What it was trained on\n\n" + _training(info, provenance),
         "## How good it is\n\n" + _figures(summary, provenance),
+        *_promotion(provenance),
         "## Time and memory\n\n" + _measured(info["measured"]),
         "## What it cannot do\n\n" + _limits(info, provenance),
     ]
@@ -78,7 +79,8 @@ def _training(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     cases = data.get("cases", {})
     counts = ", ".join(f"{len(ids)} {split}" for split, ids in cases.items() if ids)
     lines = [
-        f"- Data: {data.get('description') or data.get('folder', 'unknown')}; cases by patient: {counts or 'unknown'}",
+        f"- Data: {data.get('description') or data.get('folder', 'unknown')}"
+        + (f"; cases, divided by patient: {counts}" if counts else ""),
         f"- Network: `{network['name']}` {network['arguments']}",
         f"- Encoder started from: {provenance.get('encoder_start', 'random')}",
         *(
@@ -88,9 +90,44 @@ def _training(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
         ),
         *(f"- {stage['what'][0].upper()}{stage['what'][1:]}" for stage in provenance.get("stages", [])),
     ]
+    if provenance.get("parent"):
+        lines.append(f"- Fine-tuned from: {provenance['parent']}")
+    if provenance.get("parent_caution"):
+        lines.append(f"- The card of the model that it started from warns: {provenance['parent_caution']}")
+    if data.get("snapshot"):
+        lines.append(f"- Snapshot of the data set: `{data['snapshot']}`")
     if data.get("licence"):
         lines.append(f"- Licence of the data, which the weights inherit: {data['licence']}")
     return "\n".join(lines)
+
+
+def _promotion(provenance: Mapping[str, Any]) -> list[str]:
+    """How the model did against the one before it, and why it took its place all the same; empty: it was not promoted."""
+    promotion = provenance.get("promotion")
+    if not promotion:
+        return []
+    told, found = [], promotion.get("comparison")
+    if found:
+        told.append(
+            f"Compared with {found['old']} on the {len(found['cases'])} cases of `{found['split']}`: {found['verdict']} "
+            f"(a loss of mean Dice up to {found['margin']:g} counts as none)."
+        )
+        rows = [
+            "| region | before: mean / SD / median | now: mean / SD / median | difference (95 % interval) | p | n | verdict |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for region, figures in found["regions"].items():
+            before, now = (
+                " / ".join(_number(figures[side][part]) for part in ("mean", "std", "median")) for side in ("old", "new")
+            )
+            change = f"{_number(figures['difference'])} ({_number(figures['low'])} to {_number(figures['high'])})"
+            told_p = _number(figures["p"])
+            rows.append(f"| {region} | {before} | {now} | {change} | {told_p} | {figures['n']} | {figures['verdict']} |")
+        told += ["\n".join(rows), *(f"- {warning}" for warning in found.get("warnings", ()))]
+    override = promotion.get("override")
+    if override:
+        told.append(f"**Promoted although {override['against']}.** Reason given: {override['reason']}")
+    return ["## Compared with the model before it\n\n" + "\n\n".join(told)] if told else []
 
 
 def _chosen_epoch(provenance: Mapping[str, Any]) -> str:
@@ -104,7 +141,7 @@ def _figures(summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     if not summary:
         best = provenance.get("validation", {})
         return (
-            f"Not evaluated yet. Dice on validation slices during training: {best.get('val_dice', float('nan')):.3f}."
+            f"Not evaluated yet. Dice on validation cases during training: {best.get('val_dice', float('nan')):.3f}."
         )
     parts = []
     for split, regions in summary.items():
@@ -135,7 +172,7 @@ def _measured(measured: Mapping[str, Any]) -> str:
 def _limits(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     lines = [
         "- It has seen only the kind of images named above; other scanners, sequences, ages and diseases may fail.",
-        "- It always gives an answer; it does not know when the images show something else.",
+        "- It does not know when the images show something else: a result is called doubtful by a few simple signs alone.",
     ]
     lines += [f"- {limit}" for limit in provenance.get("limits", [])]
     optional = [channel["name"] for channel in info["inputs"] if not channel["required"]]

@@ -17,17 +17,36 @@ from MedSegEffNetLib.dataset.readers.slice_images import has_masks, load_masks, 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.image import read as read_image
-from MedSegEffNetLib.task import SegmentationTask
+from MedSegEffNetLib.task import SegmentationTask, Task
 
 LAYOUT = "TCGA-LGG as volumes: [train|val|test/]TCGA_…/001.webp (or .tif; T1, FLAIR, T1ce) with 001_mask.png"
 _COMPONENTS = ("t1", "flair", "t1ce")
+_NAME = "TCGA_"
 _SLICE_DISTANCE = 5.0  # mm
 
 
 def detect(folder: Path, task: SegmentationTask) -> bool:
     """Whether the task is one in 3D of these channels and there is a patient's folder called after TCGA."""
-    known = {channel.name for channel in task.channels}
-    return task.dimensions == 3 and known >= set(_COMPONENTS) and bool(_patients(folder))
+    return _fits(task) and bool(_patients(folder))
+
+
+def is_patient(folder: Path, task: Task) -> bool:
+    """Whether ``folder`` is that of one patient of the set, for a task as above."""
+    return _fits(task) and folder.resolve().name.startswith(_NAME)
+
+
+def read_images(patient: Path) -> dict[str, Image]:
+    """The images of a patient's folder by channel; an :class:`InputError` if its pictures have other components."""
+    image = read_image(patient)
+    if image.n_channels != len(_COMPONENTS):
+        raise InputError(
+            f"{patient} has {image.n_channels} component(s) a pixel",
+            expected="pictures of three: T1, FLAIR and T1 post-contrast",
+        )
+    note = f"{patient.name}: {_SLICE_DISTANCE:g} mm from slice to slice are assumed"
+    affine = image.affine @ np.diag([1.0, 1.0, _SLICE_DISTANCE, 1.0])
+    image = replace(image, affine=affine, notes=(*image.notes, note))
+    return dict(zip(_COMPONENTS, image.channels(), strict=True))
 
 
 def read(folder: Path, task: SegmentationTask) -> list[Case]:
@@ -46,19 +65,15 @@ def read(folder: Path, task: SegmentationTask) -> list[Case]:
     ]
 
 
+def _fits(task: Task) -> bool:
+    known = {channel.name for channel in task.channels}
+    return isinstance(task, SegmentationTask) and task.dimensions == 3 and known >= set(_COMPONENTS)
+
+
 def _patients(folder: Path) -> list[tuple[str, Path]]:
-    return [(split, path) for split, path in patients_in(folder) if path.name.startswith("TCGA_")]
+    return [(split, path) for split, path in patients_in(folder) if path.name.startswith(_NAME)]
 
 
 def _load(patient: Path, task: SegmentationTask) -> tuple[dict[str, Image], Image | None]:
-    image = read_image(patient)
-    if image.n_channels != len(_COMPONENTS):
-        raise InputError(
-            f"{patient} has {image.n_channels} component(s) a pixel",
-            expected="pictures of three: T1, FLAIR and T1 post-contrast",
-        )
-    note = f"{patient.name}: {_SLICE_DISTANCE:g} mm from slice to slice are assumed"
-    affine = image.affine @ np.diag([1.0, 1.0, _SLICE_DISTANCE, 1.0])
-    image = replace(image, affine=affine, notes=(*image.notes, note))
-    images = dict(zip(_COMPONENTS, image.channels(), strict=True))
+    images = read_images(patient)
     return images, load_masks(patient, task, images["t1"], task.regions[0].writes) if has_masks(patient) else None

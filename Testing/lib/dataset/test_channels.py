@@ -92,6 +92,14 @@ def test_real_case_folders_are_loaded(shared_data):
     assert {image.shape[:2] for image in slices.values()} == {(256, 256)}
 
 
+def test_stacked_slices_of_tcga_lgg_are_a_case_in_3d_with_the_channels_they_have(shared_data):
+    folder = min((shared_data / "lgg" / "val").iterdir())
+    images = load_case_images(folder, get_task("brain-tumor"))
+    assert list(images) == ["t1", "flair", "t1ce"]
+    assert images["t1"].spacing == pytest.approx((1, 1, 5))
+    assert "5 mm from slice to slice are assumed" in " ".join(images["t1"].notes)
+
+
 def test_the_only_image_serves_the_only_channel_whatever_its_name(tmp_path):
     image = Image(np.arange(400, dtype=np.float32).reshape(20, 20, 1), np.eye(4))
     write(tmp_path / "left heel 3.nii.gz", image)

@@ -37,7 +37,8 @@ def test_the_first_combination_is_the_default_and_the_second_adds_t1():
     assert set(first.by_region["WT"]) == {"flair", "t1ce", "t2"}
     assert second.by_region["WT"] == {"flair": 0.25, "t1ce": 0.25, "t2": 0.25, "t1": 0.25}
     assert set(first.networks) == {"t1ce", "flair", "t2"}
-    assert not first.warnings
+    assert first.warnings == ("Given, but without a vote in this combination of networks: T1.",)
+    assert not (first.doubts or second.doubts or second.warnings)
 
 
 def test_votes_that_follow_from_a_validation_come_first_and_leave_weak_networks_out():
@@ -53,7 +54,7 @@ def test_votes_that_follow_from_a_validation_come_first_and_leave_weak_networks_
 def test_a_missing_image_leaves_the_vote_to_the_others_and_says_so():
     votes = choose(a_model(*ALL), "", ("t1ce", "flair"))
     assert votes.by_region["WT"] == {"flair": 0.5, "t1ce": 0.5}
-    assert votes.warnings == ("The whole tumor is found without T2, by FLAIR, T1 post-contrast alone.",)
+    assert votes.warnings == ("The whole tumor is found without T2, by FLAIR and T1 post-contrast alone.",)
 
 
 def test_without_t1ce_enhancing_tumor_is_left_to_what_is_there_with_a_strong_word():
@@ -61,8 +62,8 @@ def test_without_t1ce_enhancing_tumor_is_left_to_what_is_there_with_a_strong_wor
     assert votes.by_region["ET"] == {"t1": 0.5, "flair": 0.5}
     assert votes.by_region["WT"] == {"flair": 1.0}
     assert any(
-        text.startswith("The enhancing tumor is left to T1, FLAIR") and "far less certain" in text
-        for text in votes.warnings
+        text.startswith("The enhancing tumor is left to T1 and FLAIR") and "far less certain" in text
+        for text in votes.doubts
     )
 
 

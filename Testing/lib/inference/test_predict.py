@@ -224,8 +224,9 @@ def test_a_label_map_in_the_place_of_an_image_is_doubted(bundle, oblique_case, m
     monkeypatch.setattr(engine, "open_engine", Threshold)
     flair = oblique_case["flair"]
     oblique_case["t1"] = flair.with_array((flair.array > 0).astype(np.uint8) * 4)
-    warnings = segment_case(oblique_case, bundle, Options(engine="openvino"), a_job()).warnings
-    assert warnings == ("Channel T1 has only 2 different values, as a label map has: is it the right image?",)
+    result = segment_case(oblique_case, bundle, Options(engine="openvino"), a_job())
+    assert result.warnings == ("Channel T1 has only 2 different values, as a label map has: is it the right image?",)
+    assert result.quality.reasons == result.warnings
 
 
 def test_ct_in_the_place_of_mr_is_doubted_and_the_other_way_round(bundle, oblique_case, monkeypatch):

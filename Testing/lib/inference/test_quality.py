@@ -66,7 +66,7 @@ def test_an_inner_region_outside_of_the_outer_one_is_told_with_its_share():
     shifted[1] = np.roll(shifted[1], 8, axis=2)
     quality = judge(measured(shifted), REGIONS, {}, {})
     assert quality.measures["outside"]["TC"] == pytest.approx(0.25)
-    assert any("25% of the tumor core lay outside" in reason for reason in quality.reasons)
+    assert any("25% of what was taken for tumor core lay outside" in reason for reason in quality.reasons)
     assert measured(shifted, nested=False)["outside"] == {}
 
 
@@ -109,6 +109,14 @@ def test_implausible_volumes_are_told_and_absent_regions_where_everybody_has_the
     reasons = judge({}, REGIONS, volumes, PLAUSIBLE).reasons
     assert bool(reasons) == bool(text)
     assert text in " ".join(reasons)
+
+
+def test_an_empty_result_is_doubtful_in_one_sentence():
+    plausible = {"WT": VolumeRange(0.5, 350)}
+    quality = judge({}, REGIONS, {"WT": 0.0, "TC": 0.0, "ET": 0.0}, plausible)
+    (reason,) = quality.reasons
+    assert reason.startswith("Nothing was found, no whole tumor either.")
+    assert not judge({}, REGIONS, {"WT": 30.0, "TC": 0.0, "ET": 0.0}, plausible).reasons
 
 
 def test_doubts_about_the_images_make_the_result_doubtful():
