@@ -70,8 +70,8 @@ def load_case_images(folder: Path, task: Task) -> dict[str, Image]:
 
     A folder of slices (PNG, WebP, TIFF or NPY, one picture a slice) is a volume whose components are the task's
     channels in their order (for a task in 3D those of TCGA-LGG, see :mod:`MedSegEffNetLib.dataset.readers.lgg`),
-    whatever volumes without a channel's name (results, say) lie beside them; other folders have a volume a channel, see :func:`match_channels`. The only image is that of a task's only channel, whatever its
-    name.
+    whatever volumes without a channel's name (results, say) lie beside them; other folders have a volume a channel, see
+    :func:`match_channels`. The only image is that of a task's only channel, whatever its name.
     """
     files = image_files(folder)
     cases = [] if files else case_folders(folder)

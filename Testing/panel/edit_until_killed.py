@@ -1,7 +1,8 @@
 """A Slicer of the harness whose user edits and saves a case until the process is killed; tells what is safe on disk.
 
 ``python edit_until_killed.py FOLDER CASE SEED`` prints lines of a word and the number of labeled voxels: ``ready`` when the
-case is open, ``recorded`` when the journal has every edit, ``saved`` when a version has.
+case is open, ``recorded`` when the journal has every edit, ``saved`` when a version has,
+``selected`` when the selection is on disk.
 """
 
 import random
@@ -16,12 +17,16 @@ MODULE = HERE.parents[1] / "MedSegEffNet" / "MedSegEffNet.py"
 
 
 def main(folder, case_id, seed):
+    import numpy as np
+
     from harness import boot
     from harness.watch import live, wait_until
 
     slicer = boot.boot(Path(tempfile.mkdtemp()))
     module = boot.load_module(MODULE)
     panel = module.widgetRepresentation().self().panel
+    from MedSegEffNetPanel.correcting.sandbox import SELECTION
+
     slicer.util.selectModule("MedSegEffNet")
     panel.curation.author = "Ada"
     panel.curation.open(folder)
@@ -35,20 +40,30 @@ def main(folder, case_id, seed):
     section.desk.saved.connect(lambda: tell_saved(session))
     chance = random.Random(seed)
     while True:
-        draw_more(session)
+        draw_more(session, next(iter(session.values)))
+        draw_more(session, SELECTION)
         live(chance.uniform(0.0, 0.4))
+        if section.bench.settled:
+            print("selected", np.count_nonzero(drawn(session, SELECTION)), flush=True)
         if chance.random() < 0.3:
             section.desk.save()
 
 
-def draw_more(session):
-    """One voxel more in the first label."""
+def drawn(session, segment_id):
+    """The voxels of a segment."""
     import numpy as np
     import slicer
 
-    segment_id = next(iter(session.values))
     there = slicer.util.arrayFromSegmentBinaryLabelmap(session.segmentation, segment_id, session.reference)
-    mask = np.zeros(session.edits.labels.shape, np.uint8) if there is None else there.copy()
+    return np.zeros(session.edits.labels.shape, np.uint8) if there is None else there.copy()
+
+
+def draw_more(session, segment_id):
+    """One voxel more in a segment."""
+    import numpy as np
+    import slicer
+
+    mask = drawn(session, segment_id)
     mask.reshape(-1)[: np.count_nonzero(mask) + 1] = 1
     slicer.util.updateSegmentBinaryLabelmapFromArray(mask, session.segmentation, segment_id, session.reference)
 

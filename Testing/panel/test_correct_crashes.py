@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from correcting_cases import make_dataset
+from correcting_cases import SHAPE, make_dataset
+from MedSegEffNetLib.dataset.selections import load_selection
 
 pytestmark = pytest.mark.usefixtures("scene")
 SCRIPT = Path(__file__).parent / "edit_until_killed.py"
 CASE = "case-1"
-WORDS = ("ready", "recorded", "saved")
+WORDS = ("ready", "recorded", "saved", "selected")
 START = 300  # s until a case is open, on a busy computer; more than the process itself waits, which says why
 
 
@@ -102,6 +103,9 @@ def crash(dataset, seed, pause):
     finally:
         annotator.kill()
     told = annotator.told
+    selected = told.pop("selected", 0)
+    selection = load_selection(dataset.case_folder(CASE) / "selection", SHAPE[::-1])
+    assert selected == 0 or selection.voxels >= selected, (told, seed, pause)
     voxels, _recovered = kept(dataset)
     assert voxels >= max(told.values()), (told, seed, pause)
     record = dataset.read(CASE)
@@ -118,6 +122,7 @@ def test_the_next_session_has_what_a_killed_one_recorded(dataset):
         annotator.wait_for("recorded")
     finally:
         annotator.kill()
+    annotator.told.pop("selected", 0)
     voxels, recovered = kept(dataset)
     assert voxels >= max(annotator.told.values()) > 0
     assert recovered or annotator.told.get("saved")

@@ -338,3 +338,28 @@ def test_another_image_is_shown_and_used_by_the_tools(section, calm, scene):
     assert scene.GetNodeByID("vtkMRMLSliceCompositeNodeRed").GetBackgroundVolumeID() == node.GetID()
     least = float(np.min(section.bench.wand.image))
     assert section.ui.rangeWidget.minimum == least
+
+
+def test_the_selection_is_there_again_when_its_case_is_opened_the_next_time(section, calm, wait_until):
+    kept = section.desk.session.dataset.case_folder("case-1") / "selection"
+    draw(section, BOX)
+    assert wait_until(kept.is_file, PATIENCE)
+    section.open("case-2")
+    calm()
+    assert wait_until(lambda: section.desk.case_id == "case-2", PATIENCE)
+    assert selected(section) == 0
+    open_case(section, wait_until, "case-1")
+    assert selected(section) == 120
+    click(section, "add")
+    calm()
+    assert next(iter(labels(section).values())) == 120
+    assert wait_until(lambda: not kept.exists(), PATIENCE)
+
+
+def test_a_selection_just_drawn_is_on_disk_when_the_scene_is_closed(section):
+    import slicer
+
+    kept = section.desk.session.dataset.case_folder("case-1") / "selection"
+    draw(section, BOX)
+    slicer.mrmlScene.Clear(0)
+    assert kept.is_file()

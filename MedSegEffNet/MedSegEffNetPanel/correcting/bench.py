@@ -6,6 +6,7 @@ from typing import Any
 
 from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.correcting.editor_view import EditorView
+from MedSegEffNetPanel.correcting.kept_selection import KeptSelection
 from MedSegEffNetPanel.correcting.locks import Locks
 from MedSegEffNetPanel.correcting.sandbox import SELECTION, Sandbox
 from MedSegEffNetPanel.correcting.session import CaseSession
@@ -18,7 +19,7 @@ class Bench:
 
     Attributes
     ----------
-    session, sandbox, locks : of the case. volume : the image that the tools look at.
+    session, sandbox, kept, locks : of the case. volume : the image that the tools look at.
     wand : for that image; None: it is being looked at. label : segment id of the label that + - = work on.
     changed : emitted when a tool has begun or ended, or the image or the label is another one.
     """
@@ -33,6 +34,7 @@ class Bench:
         self._looking: steps.Steps | None = None
         self.sandbox = Sandbox(view.editor)
         self.sandbox.open()
+        self.kept = KeptSelection(session, self.sandbox)
         self.locks = Locks(view.editor)
         self.locks.refresh()
         self._look()
@@ -46,6 +48,11 @@ class Bench:
     def busy(self) -> bool:
         """Whether a tool is at work."""
         return self.sandbox.busy
+
+    @property
+    def settled(self) -> bool:
+        """Whether no tool is at work, and the selection is on disk as it is."""
+        return not (self.busy or self.kept.pending)
 
     def choose(self, label: str) -> None:
         """Let + - = work on another label."""
@@ -68,6 +75,7 @@ class Bench:
     def close(self) -> None:
         """The case is put away."""
         self._forget()
+        self.kept.close()
         self.sandbox.close()
         self.locks.close()
         self._view.close()

@@ -121,14 +121,24 @@ class Sandbox:
         """Change the selection by a function that works in a thread; one step of the undo where ``remember``."""
         self._start(self._shape(SELECTION, change, remember))
 
+    def put(self, coming: Generator[None, None, Selection | None]) -> None:
+        """Select what work gives (None: leave it as it is); no step of the undo."""
+        self._start(self._put(coming))
+
+    def failed(self, error: Exception) -> None:
+        """Tell what went wrong."""
+        self.changed.emit(told(error))
+
     def _start(self, work: Work) -> None:
         if self.busy:
             return
-        self._work = steps.run(work, done=lambda nothing: self.changed.emit(""), failed=self._failed)
+        self._work = steps.run(work, done=lambda nothing: self.changed.emit(""), failed=self.failed)
         self.changed.emit("")
 
-    def _failed(self, error: Exception) -> None:
-        self.changed.emit(told(error))
+    def _put(self, coming: Generator[None, None, Selection | None]) -> Work:
+        selection = yield from coming
+        if selection is not None:
+            yield from put_selection(self._editor, SELECTION, selection, REPLACE, overwrite=False)
 
     def _shape(self, source: str, change: Shaping, remember: bool = True) -> Work:
         shaped = yield from steps.in_thread(change, (yield from self._selected(source)))

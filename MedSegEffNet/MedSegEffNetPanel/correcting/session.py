@@ -19,9 +19,10 @@ from MedSegEffNetLib.dataset.journal import Journal, Start, recover
 from MedSegEffNetLib.dataset.labels import save_label
 from MedSegEffNetLib.dataset.locks import REFRESH_EVERY, Lock
 from MedSegEffNetLib.dataset.records import CaseRecord
+from MedSegEffNetLib.dataset.selections import load_selection, save_selection
 from MedSegEffNetLib.dataset.store import Dataset
 from MedSegEffNetLib.image import Image
-from MedSegEffNetLib.labelops import Box, counts
+from MedSegEffNetLib.labelops import Box, Selection, counts
 from MedSegEffNetLib.task import reference_channel
 from MedSegEffNetPanel import bridge, steps
 from MedSegEffNetPanel.bridge.label_maps import label_map_of
@@ -31,6 +32,7 @@ from MedSegEffNetPanel.correcting.edits import Edits
 from MedSegEffNetPanel.signals import Signal
 
 JOURNAL = "journal"
+SELECTION = "selection"  # file of what is drawn but given to no label
 _LONGEST_PAUSE = 60.0  # s without an edit that still count as work on the case
 
 
@@ -213,6 +215,15 @@ class CaseSession:
             if self._journal is None:  # it could not be begun anew
                 self._journal = self._new_journal(self.edits.labels)
             self._journal.append(box, voxels)
+
+    def keep_selection(self, selection: Selection) -> None:
+        """Write the annotator's selection into the case's folder, if the case is still ours; for a thread."""
+        if self._lock.held():
+            save_selection(self._path.with_name(SELECTION), selection)
+
+    def kept_selection(self, shape: tuple[int, int, int]) -> Selection | None:
+        """The selection that was kept, of a volume of ``shape`` (K, J, I); for a thread."""
+        return load_selection(self._path.with_name(SELECTION), shape)
 
     def close(self) -> None:
         """Take the nodes out of the scene and give the case back. Unsaved edits stay in the journal for the next time."""

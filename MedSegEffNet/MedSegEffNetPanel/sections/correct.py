@@ -50,7 +50,7 @@ class PanelSection(Section):
         self.tools = Tools(ui)
         self.saving = SavingView(ui, self.desk, self.panel.settings)
         self.keyboard = Keyboard(ui.segmentEditor, self._actions())
-        self.desk.tools_busy = lambda: self.bench is not None and self.bench.busy
+        self.desk.tools_busy = lambda: self.bench is not None and not self.bench.settled
         self._tips = {name: getattr(ui, f"{name}Button").toolTip for name in _QUEUE}
         ui.keysBox.addItem(_("Slicer"), SLICER)
         ui.keysBox.addItem(_("Like Amira"), AMIRA)

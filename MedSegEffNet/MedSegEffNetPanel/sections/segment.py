@@ -45,6 +45,9 @@ class PanelSection(Section):
         self.inputs = Inputs(ui, panel)
         self._chosen: dict[str, Any] = {}  # sources that the output was chosen for
         self._loading: Any = None  # a folder that is being loaded
+        self._scene_timer = qt.QTimer()
+        self._scene_timer.setSingleShot(True)
+        self._scene_timer.connect("timeout()", self._take_scene)
         self.advanced = AdvancedOptions(ui, panel.settings, panel.environment)
         self.progress = ProgressView(ui)
         self.results = ResultView(ui)
@@ -89,10 +92,11 @@ class PanelSection(Section):
 
     def scene_closed(self) -> None:
         """Take what the new scene says, when its selectors know its nodes."""
-        qt.QTimer.singleShot(0, self._take_scene)
+        self._scene_timer.start(0)
 
     def cleanup(self) -> None:
         """The module ends."""
+        self._scene_timer.stop()
         self.inputs.leave()
         self._stop(_("The module was closed."))
         self.results.clear()
