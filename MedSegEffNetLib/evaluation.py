@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -38,7 +40,7 @@ def cases_of(bundle: Bundle, data: Path, split: str) -> list[Case]:
         The folder cannot be read, or it has no such split; the message lists those there are.
     """
     cases = [
-        replace(case, synthetic=case.synthetic or _marked(case, data)) for case in read_folder(data, _task(bundle))
+        replace(case, synthetic=case.synthesised() or _marked(case, data)) for case in read_folder(data, _task(bundle))
     ]
     chosen = [case for case in cases if split in (case.split, "all")]
     if not chosen:
@@ -59,6 +61,8 @@ def evaluate(
     *,
     title: str = "",
     provenance: Mapping[str, Any] | None = None,
+    stage: str = "Evaluating",
+    kept: Path | None = None,
 ) -> metrics.Summary:
     """Segment every case and write ``summary.json``, ``per_case.csv`` and ``report.html`` to ``output``.
 
@@ -70,25 +74,25 @@ def evaluate(
     ----------
     cases : with label maps, see :func:`cases_of`.
     title, provenance : for the report.
+    stage : of the events of progress.
+    kept : file that holds what was measured, a line a case, so that an evaluation that was stopped or killed goes on where
+        it was; it is removed at the end. None: nothing is kept.
 
     Raises
     ------
     InputError
         A case cannot be used.
     Stopped
-        The job was asked to stop; nothing has been written.
+        The job was asked to stop; nothing has been written but ``kept``.
     """
-    started = time.perf_counter()
-    measured = _measure(bundle, cases, options, job)
-    seconds = time.perf_counter() - started
+    measured = _measure(bundle, cases, options, job, stage, _Kept(kept, bundle, options))
+    examples = _examples(cases, measured.rows, bundle, options)
     found = report.Evaluation(
         title=title or f"{bundle.name} {bundle.version}",
         rows=measured.rows,
         task_id=bundle.task_id,
         labels={label.name: label.color for label in bundle.labels},
-        examples=tuple(
-            report.draw_example(example, bundle.labels) for example in _examples(cases, measured.rows, bundle, options)
-        ),
+        examples=tuple(report.draw_example(example, bundle.labels) for example in examples),
         confusion=measured.confusion,
         card=excerpt(bundle.card),
         warnings=measured.warnings,
@@ -96,13 +100,15 @@ def evaluate(
             "model": f"{bundle.name} {bundle.version}",
             "task": bundle.task_id,
             **({"ensemble": options.ensemble} if options.ensemble else {}),
-            "seconds a case (reading, segmenting, measuring)": round(seconds / len(cases), 2),
+            "seconds a case (reading, segmenting, measuring)": round(measured.seconds / len(cases), 2),
             **(provenance or {}),
         },
     )
     (output / report.ENSEMBLES).unlink(missing_ok=True)  # of an earlier evaluation
     report.write_evaluation(output, found)
     report.write_evaluation_page(output / report.PAGE, found)
+    if kept is not None:
+        kept.unlink(missing_ok=True)
     return found.summary
 
 
@@ -175,28 +181,66 @@ def summary_table(summary: Mapping[str, Mapping[str, Mapping[str, float]]]) -> s
 class _Measured:
     rows: list[dict[str, Any]]
     confusion: np.ndarray
+    seconds: float
     warnings: tuple[str, ...]
 
 
-def _measure(bundle: Bundle, cases: Sequence[Case], options: Options, job: Job) -> _Measured:
+class _Kept:
+    """What an evaluation has measured so far, case by case: its rows, and its counts where they are summed up."""
+
+    def __init__(self, path: Path | None, bundle: Bundle, options: Options) -> None:
+        self.path = path
+        self.cases: dict[str, dict[str, Any]] = {}
+        if path is None:
+            return
+        head = {"files": bundle.info["files"], "ensemble": options.ensemble, "flips": options.flips}
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        found = []
+        for line in lines:
+            with contextlib.suppress(ValueError):  # torn by a kill
+                found.append(json.loads(line))
+        if found and found[0] == head:
+            self.cases = {entry["case"]: entry for entry in found[1:]}
+        atomic.write_text(path, "".join(json.dumps(entry) + "\n" for entry in (head, *self.cases.values())))
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Write down a case."""
+        if self.path is not None:
+            try:
+                with open(self.path, "a", encoding="utf-8", newline="\n") as file:
+                    file.write(json.dumps(entry, default=float) + "\n")
+            except OSError as error:
+                raise atomic.write_error(self.path, error) from error
+
+
+def _measure(bundle: Bundle, cases: Sequence[Case], options: Options, job: Job, stage: str, kept: _Kept) -> _Measured:
     task = _task(bundle)
     metrics.check_names(task.metrics)
     rows: list[dict[str, Any]] = []
     warnings: tuple[str, ...] = ()
+    seconds = 0.0
     values = [label.value for label in bundle.labels]
     confusion = np.zeros((len(values) + 1, len(values) + 1), dtype=np.int64)
     all_synthetic = all(case.synthetic for case in cases)
     for number, case in enumerate(cases):
-        job.progress("Evaluating", number, len(cases))
+        job.progress(stage, number, len(cases))
         job.check_stop()
-        _, true, predicted = _segment(case, bundle, options)
-        if not case.regions and (all_synthetic or not case.synthetic):
-            confusion += metrics.confusion_matrix(predicted.array, true.array, values)
-        rows += _rows(case, task, true, predicted)
-        if not predicted.spacing_known:
+        entry = kept.cases.get(case.id)
+        if entry is None:
+            started = time.perf_counter()
+            _, true, predicted = _segment(case, bundle, options)
+            counts = [] if case.regions else metrics.confusion_matrix(predicted.array, true.array, values).tolist()
+            entry = {"case": case.id, "rows": _rows(case, task, true, predicted), "counts": counts,
+                     "spacing_known": predicted.spacing_known, "seconds": time.perf_counter() - started}  # fmt: skip
+            kept.add(entry)
+        if entry["counts"] and (all_synthetic or not case.synthetic):
+            confusion += np.array(entry["counts"], dtype=np.int64)
+        rows += entry["rows"]
+        seconds += entry["seconds"]
+        if not entry["spacing_known"]:
             warnings = ("The images store no voxel size: HD95 is in units of voxels (1 mm is assumed).",)
-    job.progress("Evaluating", len(cases), len(cases))
-    return _Measured(rows, confusion, warnings)
+    job.progress(stage, len(cases), len(cases))
+    return _Measured(rows, confusion, seconds, warnings)
 
 
 def _marked(case: Case, data: Path) -> bool:

@@ -197,6 +197,26 @@ def n4(image: np.ndarray, mask: np.ndarray, shrink: int) -> np.ndarray:
     return corrected.astype(np.float32, copy=False)
 
 
+def filled(mask: np.ndarray) -> np.ndarray:
+    """``mask`` ``(X, Y, Z)`` without holes: what cannot be reached from the edge of its slice, along z, is part of it."""
+    import SimpleITK as sitk
+
+    # An empty border joins what lies outside on either side of a mask that touches the edges.
+    slices = np.pad(np.ascontiguousarray(mask.T).astype(np.uint8), ((0, 0), (1, 1), (1, 1)))
+    result = [sitk.GetArrayFromImage(sitk.BinaryFillhole(sitk.GetImageFromArray(one))) for one in slices]
+    return np.stack(result)[:, 1:-1, 1:-1].astype(bool).T
+
+
+def deep(mask: np.ndarray, spacing: np.ndarray, depth: float) -> np.ndarray:
+    """What of ``mask`` ``(X, Y, Z)`` lies more than ``depth`` mm below its surface; voxels are of ``spacing`` mm."""
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(np.ascontiguousarray(mask.T).astype(np.uint8))
+    image.SetSpacing([float(length) for length in spacing])
+    distance = sitk.SignedMaurerDistanceMap(image, insideIsPositive=True, squaredDistance=False, useImageSpacing=True)
+    return np.asarray(depth < sitk.GetArrayFromImage(distance).T)
+
+
 def store(path: Path, array: Any) -> None:
     """Keep ``array`` as ``path`` (.npy), written whole or not at all."""
     from MedSegEffNetLib import atomic

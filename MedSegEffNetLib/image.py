@@ -7,7 +7,8 @@ NRRD, MetaImage) are turned on the way in and out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 
 from MedSegEffNetLib import formats
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.formats import marks
 from MedSegEffNetLib.geometry import same_place
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class Image:
     spacing_known : whether the file stores a voxel size; otherwise 1 mm is assumed.
     orientation_known : whether the file stores how its axes lie in the patient; otherwise that is assumed, too.
     flat : whether the file stores a picture of two axes, and the third is ours.
+    synthesised : the model that made the image, or the images that it was made from; empty: it comes from a scanner.
     """
 
     array: np.ndarray
@@ -49,6 +52,7 @@ class Image:
     spacing_known: bool = True
     orientation_known: bool = True
     flat: bool = False
+    synthesised: str = ""
 
     def __post_init__(self) -> None:
         if self.array.ndim not in (3, 4) or self.array.size == 0:
@@ -127,9 +131,8 @@ def read_label_map(path: str | Path, labels: Sequence[Label] = ()) -> Image:
     path = Path(path)
     named = formats.suffix_of(path, formats.NAMED_LABELS)
     if path.is_file() and named:
-        image = _guarded(
-            path, lambda: _as_image(formats.load(formats.NAMED_LABELS[named]).read_label_map(path, labels))
-        )
+        module = formats.load(formats.NAMED_LABELS[named])
+        image = _marked_by_name(path, _guarded(path, lambda: _as_image(module.read_label_map(path, labels))))
     else:
         image = _read(path, labels=True)
     array = image.array
@@ -142,11 +145,33 @@ def read_label_map(path: str | Path, labels: Sequence[Label] = ()) -> Image:
     return image.with_array(_whole_numbers(path, array))
 
 
+def made_by(path: Path) -> str:
+    """The model that made the image in a file or folder, by its header or name; empty: a scanner took it, for all it says.
+
+    Quick: no voxels are read. A file that cannot be read says nothing: reading it tells why.
+    """
+    suffix = formats.suffix_of(path, formats.READERS)
+    module = formats.READERS[suffix] if path.is_file() and suffix else "dicom"
+    if path.is_dir() and formats.load("slices").files_of(path):
+        module = "slices"
+    read_mark = getattr(formats.load(module), "read_mark", None)
+    found = ""
+    if read_mark and path.exists():
+        with contextlib.suppress(InputError, OSError):
+            found = read_mark(path)
+    return found or (marks.UNKNOWN if marks.named(path) else "")
+
+
+def joined_marks(images: Iterable[Image]) -> str:
+    """The models that made any of ``images``: what is made from these carries it as its own mark. Empty: none did."""
+    return ", ".join(dict.fromkeys(image.synthesised for image in images if image.synthesised))
+
+
 def write(path: str | Path, image: Image) -> None:
     """Write ``image``; the suffix chooses the format (.nii .nii.gz .nrrd .mha .mhd .npy .am; .png .tif .webp for a slice).
 
-    The file appears whole or not at all. :class:`InputError` for a suffix that is not known or cannot hold the image,
-    :class:`MedSegEffNetError` when the disk is full or may not be written.
+    The file appears whole or not at all. :class:`InputError` for a suffix that is not known or cannot hold the image
+    (or the mark that a network made it), :class:`MedSegEffNetError` when the disk is full or may not be written.
     """
     path = Path(path)
     suffix = formats.suffix_of(path, formats.WRITERS)
@@ -163,6 +188,8 @@ def write(path: str | Path, image: Image) -> None:
         image = image.with_array(array.astype(np.float32))
     elif array.dtype == np.bool_:
         image = image.with_array(array.astype(np.uint8))
+    if formats.WRITERS[suffix] in formats.WITHOUT_MARK:
+        marks.refuse_unmarked(path, image.synthesised)
     formats.load(formats.WRITERS[suffix]).write(path, image)
 
 
@@ -183,6 +210,8 @@ def write_label_map(path: str | Path, label_map: Image, labels: Sequence[Label])
     label_map = label_map.with_array(array.astype(np.uint8, copy=False))
     named = formats.suffix_of(path, formats.NAMED_LABELS)
     if named:
+        if formats.NAMED_LABELS[named] in formats.WITHOUT_MARK:
+            marks.refuse_unmarked(path, label_map.synthesised)
         formats.load(formats.NAMED_LABELS[named]).write_label_map(path, label_map, labels)
     else:
         write(path, label_map)
@@ -244,7 +273,12 @@ def _read(path: Path, labels: bool) -> Image:
     if not path.exists():
         hint = "Check the spelling and that the disk is connected."
         raise InputError(f"there is no file or folder {path}", hint=hint)
-    return _guarded(path, lambda: _read_folder(path, labels) if path.is_dir() else _read_file(path, labels))
+    image = _guarded(path, lambda: _read_folder(path, labels) if path.is_dir() else _read_file(path, labels))
+    return _marked_by_name(path, image)
+
+
+def _marked_by_name(path: Path, image: Image) -> Image:
+    return replace(image, synthesised=marks.UNKNOWN) if marks.named(path) and not image.synthesised else image
 
 
 def _guarded(path: Path, reading: Callable[[], Image]) -> Image:

@@ -24,19 +24,39 @@ kind, with these fields (paths are in full, unknown numbers null):
 ``epoch``
     Of a training: ``epoch``, ``train_loss``, ``train_dice``, ``train_iou``, ``train_accuracy``, ``val_loss``,
     ``val_dice``, ``val_iou``, ``val_accuracy``, ``val_dice_<region>`` (each that a case tells),
-    ``rate``, ``seconds``, ``best`` (the monitored figure), ``best_epoch``.
+    ``rate``, ``seconds``, ``best`` (the monitored figure), ``best_epoch``, ``seconds_left`` (at most, of all networks;
+    null: not known). Of a synthesis training ``d_loss``, ``g_loss`` and the others that
+    :mod:`MedSegEffNetLib.training.gan_losses` tells (null: left out), ``train_loss`` (``g_loss``), ``val_l1``,
+    ``val_loss`` (the same), ``val_psnr``, ``val_ssim`` and each of these of a target, ``val_ssim_<channel>``, in place of
+    the others; its segmentation network's epochs have ``network`` ``critic``. ``network`` where the task has several; in
+    ``preview`` and ``checkpoint``, too.
+``preview``
+    Of a training: ``epoch``, ``case``, ``path`` (a PNG in the folder: image, truth and prediction side by side, always of
+    the same slice), ``dice``. Up to three validation cases: the worst, the median and the best one of the first epoch.
 ``checkpoint``
     ``path`` (in the folder), ``epoch``.
+``preflight``
+    Of ``train --check``: ``splits`` (as in ``data``), ``labels`` (by split and region: how many cases have it),
+    ``memory_mb``, ``memory_free_mb``, ``gpu_memory_mb``, ``gpu_memory_free_mb``, ``seconds_per_epoch``,
+    ``seconds_total``, ``disk_mb``, ``disk_free_mb``, ``errors``, ``warnings`` and ``notes`` (how the figures were found),
+    texts each.
+``overfit``
+    Of ``train --overfit``: ``case``, ``steps``, ``loss_first``, ``loss_last``, ``dice``, ``learns``, ``text``.
 ``finished``
     ``segment``: ``label_map``, ``report`` and ``uncertainty`` (a path or null), ``probabilities`` (path by region),
     ``volumes_ml`` (by label; null where no voxel size is known), ``warnings``, ``measured`` (``seconds``, ``peak_mb``,
     ``device``, ``engine``, ``precision``, ``setup`` …), ``quality`` (``flag``: ``ok`` or ``doubtful``; ``reasons``, which
     are among the warnings, too; ``measures`` by name and region, from 0 to 1), ``measurements`` (rows with ``name``,
-    ``value`` and ``unit``; what the task measures beyond volumes). ``segment --batch``: ``output`` (folder),
+    ``value`` and ``unit``; what the task measures beyond volumes), ``synthesised`` (models that made images that it was
+    made from; empty: none did). ``synthesize``: ``output`` (the image), ``report`` (a path or null), ``target``,
+    ``inputs`` (channels), ``synthesised`` (the model), ``warnings``, ``measured`` (as above). ``segment --batch``:
+    ``output`` (folder),
     ``results`` (a CSV table of the cases), ``total``, ``done``, ``skipped``, ``failed``.
-    ``train``: ``model`` (in the folder). ``evaluate``: ``output`` (folder), ``summary``. ``report``: ``output`` (file).
+    ``train``: ``model`` (in the folder); with ``--check`` or ``--overfit`` (command ``train-check``) the fields of
+    ``preflight`` or ``overfit``. ``evaluate``: ``output`` (folder), ``summary``. ``report``: ``output`` (file).
     ``compare``: ``output`` (folder or null), ``rows`` (as in its ``comparison.csv``).
-    ``doctor``: ``diagnosis``. ``models``: ``models``, or ``model``, ``folder`` and ``output`` where they apply.
+    ``doctor``: ``diagnosis``. ``models``: ``models``, or ``model``, ``folder`` and ``output`` where they apply;
+    ``models compare``: ``output`` (folder), ``page``, ``verdict``, ``regions`` (as in ``comparison.json``), ``warnings``.
     ``sample``: ``images`` (path by channel). ``dataset import``: ``added``, ``relabelled``, ``known``, ``failed`` (reason
     by case); ``dataset add``: ``case``, ``state``; ``check``: ``errors``, ``warnings``, ``findings``, ``output``;
     ``export``: ``output``, ``cases``, ``notes``; ``predict``: ``total``, ``done``, ``skipped``, ``failed``.

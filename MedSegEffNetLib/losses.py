@@ -3,6 +3,9 @@
 A target below 0 is not known (say, the core of a tumor of which only the whole was drawn): it counts for nothing. One
 between 0 and 0.5 is background with noise on it, which concerns the cross-entropy.
 
+Each loss is made of sums over the batch; ``total`` adds them up over all processes that share it (see
+:func:`MedSegEffNetLib.training.distributed.total`).
+
 With ``softmax`` outputs the loss functions get all logits, background first, and one-hot targets alike.
 """
 
@@ -15,10 +18,15 @@ from torch.nn import functional
 
 from MedSegEffNetLib.errors import InputError
 
-Loss = Callable[[Tensor, Tensor, bool], Tensor]
+Loss = Callable[..., Tensor]
+Total = Callable[[Tensor], Tensor]
 
 
-def soft_dice(logits: Tensor, targets: Tensor, exclusive: bool = False) -> Tensor:
+def _alone(part: Tensor) -> Tensor:
+    return part
+
+
+def soft_dice(logits: Tensor, targets: Tensor, exclusive: bool = False, total: Total = _alone) -> Tensor:
     """1 − soft Dice, ``2·Σ(t·p) / (Σt² + Σp² + ε)`` over batch and space, averaged over regions.
 
     Milletari et al., V-Net, 3DV 2016, arXiv:1606.04797. Summing over the batch keeps slices without the region from
@@ -29,29 +37,31 @@ def soft_dice(logits: Tensor, targets: Tensor, exclusive: bool = False) -> Tenso
     probabilities = _probabilities(logits, exclusive) * known
     targets = (targets > 0.5).to(logits.dtype)
     axes = (0, *range(2, logits.ndim))
-    overlap = (targets * probabilities).sum(axes)
-    total = targets.square().sum(axes) + probabilities.square().sum(axes)
-    return 1 - ((2 * overlap + 1) / (total + 1)).mean()
+    overlap = total((targets * probabilities).sum(axes))
+    size = total(targets.square().sum(axes) + probabilities.square().sum(axes))
+    return 1 - ((2 * overlap + 1) / (size + 1)).mean()
 
 
-def cross_entropy(logits: Tensor, targets: Tensor, exclusive: bool = False) -> Tensor:
+def cross_entropy(logits: Tensor, targets: Tensor, exclusive: bool = False, total: Total = _alone) -> Tensor:
     """Binary cross-entropy a region, or cross-entropy over exclusive classes; mean over pixels."""
     if exclusive:
-        return functional.cross_entropy(logits, targets)
+        pixels = total(targets.new_tensor(targets[:, 0].numel()))
+        return total(functional.cross_entropy(logits, targets, reduction="sum")) / pixels
     known = (targets >= 0).to(logits.dtype)
-    total = functional.binary_cross_entropy_with_logits(logits, targets.clamp_min(0), known, reduction="sum")
-    return total / known.sum().clamp_min(1)
+    summed = functional.binary_cross_entropy_with_logits(logits, targets.clamp_min(0), known, reduction="sum")
+    return total(summed) / total(known.sum()).clamp_min(1)
 
 
-def mean_squared_error(logits: Tensor, targets: Tensor, exclusive: bool = False) -> Tensor:
+def mean_squared_error(logits: Tensor, targets: Tensor, exclusive: bool = False, total: Total = _alone) -> Tensor:
     """Mean squared error of the probabilities."""
     known = (targets >= 0).to(logits.dtype)
-    return ((_probabilities(logits, exclusive) - targets).square() * known).sum() / known.sum().clamp_min(1)
+    squares = ((_probabilities(logits, exclusive) - targets).square() * known).sum()
+    return total(squares) / total(known.sum()).clamp_min(1)
 
 
-def cross_entropy_and_dice(logits: Tensor, targets: Tensor, exclusive: bool = False) -> Tensor:
+def cross_entropy_and_dice(logits: Tensor, targets: Tensor, exclusive: bool = False, total: Total = _alone) -> Tensor:
     """Cross-entropy − soft Dice, written as cross-entropy + (1 − soft Dice) so that it stays positive."""
-    return cross_entropy(logits, targets, exclusive) + soft_dice(logits, targets, exclusive)
+    return cross_entropy(logits, targets, exclusive, total) + soft_dice(logits, targets, exclusive, total)
 
 
 LOSSES: dict[str, Loss] = {

@@ -216,13 +216,19 @@ class ZScore:
 
 @dataclass(frozen=True)
 class MarkBackground:
-    """Set voxels that are background in every channel to ``value``. Comes after clipping and z-score."""
+    """Set voxels that are background in every channel to ``value``. Comes after clipping and z-score.
+
+    With ``fill``, dark voxels that others enclose on their slice (fluid, bone, sinuses) are none: in whole heads the
+    background is then the air around the head, of whichever sequence.
+    """
 
     name: ClassVar[str] = "mark_background"
     value: float = -9.0
+    fill: bool = False
 
     def apply(self, volume: Volume) -> tuple[Volume, Undo]:
-        array = np.where(content(volume.array), volume.array, np.float32(self.value))
+        inside = content(volume.array)
+        array = np.where(geometry.filled(inside) if self.fill else inside, volume.array, np.float32(self.value))
         return replace(volume, array=array), _unchanged_grid
 
 
@@ -266,7 +272,7 @@ class N4:
     shrink: int = 4
 
     def apply(self, volume: Volume) -> tuple[Volume, Undo]:
-        array = np.stack([self._correct(image) for image in volume.array])
+        array = np.stack(for_each(self._correct, volume.array))
         return replace(volume, array=array), _unchanged_grid
 
     def _correct(self, image: np.ndarray) -> np.ndarray:

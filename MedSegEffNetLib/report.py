@@ -20,6 +20,7 @@ from MedSegEffNetLib.reporting.evaluation_files import (
     write_rows,
     write_summary,
 )
+from MedSegEffNetLib.reporting.models import Loss, draw_loss, write_models_page
 from MedSegEffNetLib.reporting.segmentation import write_segmentation_report
 from MedSegEffNetLib.reporting.training import write_training_page
 
@@ -32,7 +33,9 @@ __all__ = [
     "SYNTHETIC",
     "Evaluation",
     "Example",
+    "Loss",
     "draw_example",
+    "draw_loss",
     "read_evaluation",
     "read_rows",
     "split_kinds",
@@ -40,6 +43,7 @@ __all__ = [
     "write_evaluation_page",
     "write_evaluations_page",
     "write_label_maps_page",
+    "write_models_page",
     "write_rows",
     "write_segmentation_report",
     "write_summary",

@@ -262,7 +262,11 @@ class SegmentationTask:
 
 @dataclass(frozen=True)
 class SynthesisTask:
-    """Some channels in, a missing channel out. ``channels`` are both the possible inputs and the possible targets."""
+    """Some channels in, a missing channel out. ``channels`` are both the possible inputs and the possible targets.
+
+    ``cases_of`` is the segmentation task of the same channels in whose layouts its cases lie; label maps are optional.
+    Of ``published`` figures ``ensemble`` names inputs and target, ``t1 → t1ce``, and ``region`` is ``image``.
+    """
 
     id: str
     title: str
@@ -275,6 +279,8 @@ class SynthesisTask:
     citations: tuple[Citation, ...]
     network_recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     dimensions: Literal[2, 3] = 2
+    cases_of: str = ""
+    published: tuple[PublishedFigure, ...] = ()
     default_model: str = ""
     kind: Literal["synthesis"] = "synthesis"
 

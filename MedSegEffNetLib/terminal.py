@@ -31,9 +31,10 @@ class ProgressLine:
         elif kind == "case" and event["state"] not in ("queued", "running"):
             self._case(event)
         elif kind == "epoch":
+            name = "SSIM" if "val_ssim" in event else "Dice"
             self._line(
                 f"Epoch {event['epoch']:.0f}: loss {number(event['train_loss'])}, validation loss {number(event['val_loss'])}, "
-                f"Dice {number(event.get('val_dice'))}, best {number(event['best'])} (epoch {event['best_epoch']})"
+                f"{name} {number(event.get(f'val_{name.lower()}'))}, best {number(event['best'])} (epoch {event['best_epoch']})"
             )
         elif kind in ("finished", "stopped", "failed"):
             self._show("")

@@ -10,7 +10,7 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ import slicer
 from slicer.i18n import tr as _
 
 import MedSegEffNetLib
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetPanel.far_side import check_version
 from MedSegEffNetPanel.installing import folders, foreign
 from MedSegEffNetPanel.installing.kit import Kit
 from MedSegEffNetPanel.installing.process import Question
@@ -36,11 +38,13 @@ from MedSegEffNetPanel.installing.requirements import (
     parse_graphics,
 )
 from MedSegEffNetPanel.jobs import Interpreter, JobQueue, PanelJob
+from MedSegEffNetPanel.remote import Place, quoted
 from MedSegEffNetPanel.run_folders import new_folder
 from MedSegEffNetPanel.settings import Settings
 from MedSegEffNetPanel.signals import Signal
 
 __all__ = ["GPU", "LIGHT", "SIZES", "TRAINING", "Environment", "Status"]
+_PLACE = ("remote_command", "remote_paths", "remote_folder")
 _LIBRARY = Path(MedSegEffNetLib.__file__).resolve().parents[1]
 _PANEL = Path(__file__).resolve().parents[1]
 # Variables that could make a Python look for packages elsewhere, or pip install elsewhere.
@@ -109,6 +113,48 @@ class Environment:
         if self.python:
             return Interpreter(str(self.python), module, clean_variables(_LIBRARY))
         return Interpreter(slicer_python(), module, clean_variables(_LIBRARY, self.folder))
+
+    def place(self, arguments: Sequence[str]) -> Place | None:
+        """Where a command runs: trainings on the other machine, if the user has named one; None: here."""
+        if list(arguments[:1]) != ["train"] or not self._settings.flag("remote"):
+            return None
+        return Place.from_texts(*self.place_texts())
+
+    def place_texts(self) -> list[str]:
+        """What the user typed last of the other machine: command, shared folders, folder for copies."""
+        return [self._settings.text(name) for name in _PLACE]
+
+    def follower(self) -> Interpreter:
+        """What follows a job on another machine; Slicer's own Python is enough for it."""
+        return Interpreter(slicer_python(), ("-m", "MedSegEffNetPanel.follower"), clean_variables(_PANEL, _LIBRARY))
+
+    def use_place(self, place: Place | None, answer: Callable[[str, str], None]) -> None:
+        """Let trainings run at ``place`` from now on if that works; None: here again.
+
+        ``answer`` is called with the problem (empty: none) and what to do about it, after a moment.
+        """
+        if place is None:
+            self._settings.keep("remote", False)
+            self.changed.emit()
+            return
+
+        def answered(code: int, output: str) -> None:
+            problem, hint = "", ""
+            try:
+                check_version(output, place.command)
+            except InputError as error:
+                problem, hint = error.found, error.hint
+            else:
+                paths = "; ".join("=".join(pair) for pair in place.paths)
+                for name, text in zip(_PLACE, (place.command, paths, place.folder), strict=True):
+                    self._settings.keep(name, text)
+                self._settings.keep("remote", True)
+                self.changed.emit()
+            answer(problem, hint)
+
+        words = [*place.ssh, place.host, quoted(place.python)] if place.is_ssh else place.python
+        words = [*words, "-m", "MedSegEffNetLib", "--version"]
+        self._ask(Question(words[0], words[1:], clean_variables(), answered))
 
     def status(self) -> Status:
         """What jobs would run with now; reads one small file and starts nothing."""

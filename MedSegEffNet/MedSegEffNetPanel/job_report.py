@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 
 from MedSegEffNetLib import __version__
 from MedSegEffNetLib.job import REQUEST
-from MedSegEffNetPanel.processes import OUTPUT
+from MedSegEffNetPanel.remote import OUTPUT
 
 _TAIL = 20_000  # bytes of what the process printed
 _LINES = 200  # of the log
@@ -54,6 +54,14 @@ def make_report(folder: Path, title: str, log: Sequence[str]) -> str:
         _text(folder / OUTPUT),
     ]
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
+
+
+def refusal(folder: Path) -> tuple[str, str, str] | None:
+    """What a command printed that did not begin: what was found, what was expected, what to do; None: nothing like it."""
+    error = _text(folder / OUTPUT).rpartition("Error: ")[2] if "Error: " in _text(folder / OUTPUT) else ""
+    rest, _hint, hint = error.partition("\nWhat to do: ")
+    found, _expected, expected = rest.partition("\nExpected: ")
+    return (found.strip(), expected.strip(), hint.strip()) if found.strip() else None
 
 
 def _text(path: Path) -> str:

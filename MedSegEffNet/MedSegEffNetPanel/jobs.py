@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import qt
 from slicer.i18n import tr as _
@@ -21,8 +21,9 @@ from slicer.i18n import tr as _
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetLib.job import EVENTS, REQUEST, STOP, read_events
-from MedSegEffNetPanel.job_report import make_report, sentence
-from MedSegEffNetPanel.processes import ChildProcess, DetachedProcess, Interpreter, Process
+from MedSegEffNetPanel.job_report import make_report, refusal, sentence
+from MedSegEffNetPanel.processes import ChildProcess, DetachedProcess, Interpreter, Process, RemoteProcess
+from MedSegEffNetPanel.remote import FILE, Errand, Place
 from MedSegEffNetPanel.signals import Signal
 
 __all__ = ["Interpreter", "JobError", "JobQueue", "JobState", "PanelJob"]
@@ -87,6 +88,7 @@ class PanelJob:
         self.event = Signal()
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._process: Process | None = None
+        self._news = self._former_stage = ""
         self._offset = 0  # bytes of the events that were read
         self._deadline: float | None = None  # of what is done to a process that should end
         self._steps: list[tuple[float, Callable[[], None]]] = []  # what is done to it next, and how long it gets then
@@ -112,11 +114,14 @@ class PanelJob:
         elif not self.state.over and self.state is not JobState.STOPPING:
             self.state = JobState.STOPPING
             self._ask_to_stop()
-            self._end_process(STOP_SECONDS)
+            self._end_process(max(STOP_SECONDS, self._process.patience if self._process else 0.0))
             self.changed.emit(self)
 
-    def start(self, interpreter: Interpreter) -> None:
-        """Start the process; its queue calls this when the job's turn has come."""
+    def start(self, interpreter: Interpreter, place: Place | None = None) -> None:
+        """Start the process; its queue calls this when the job's turn has come.
+
+        With a ``place`` the command runs there, and ``interpreter`` is what follows it.
+        """
         self.state = JobState.STARTING
         self.stage = _("Starting …")
         try:
@@ -128,16 +133,23 @@ class PanelJob:
             self._fail(_folder_problem(self.folder, error))
             return
         words = [*self.arguments, "--run", str(self.folder)]
-        if self.detached:
+        if place is not None:
+            self._process = RemoteProcess.start(interpreter, place, self.arguments, self.folder)
+        elif self.detached:
+            (self.folder / FILE).unlink(missing_ok=True)  # a former start's, on another machine
             self._process = DetachedProcess.start(interpreter, words, self.folder, self._has_told)
         else:
             self._process = ChildProcess(interpreter, words, self.folder, self.poll)
         self.changed.emit(self)
 
-    def follow(self) -> None:
-        """Follow the process that another Slicer started in the folder."""
+    def follow(self, follower: Callable[[], Interpreter] | None = None) -> None:
+        """Follow the process that another Slicer started in the folder; ``follower`` is for one on another machine."""
         self.state = JobState.RUNNING
-        self._process = DetachedProcess(self.folder, self._has_told)
+        errand = Errand.read(self.folder)
+        if errand is not None and follower is not None:
+            self._process = RemoteProcess(follower(), self.folder, errand.launch)
+        else:
+            self._process = DetachedProcess(self.folder, self._has_told)
 
     def poll(self) -> bool:
         """Take in what has happened, a few milliseconds of it; whether there is more already."""
@@ -145,6 +157,7 @@ class PanelJob:
         if process is None:
             return False
         alive = process.alive()  # before the events are read: those of a process that has gone are all there
+        self._take_news(process.news)
         more = self._read()
         if more:
             return True
@@ -165,6 +178,16 @@ class PanelJob:
             self._ask_to_stop()
             self._process.kill()
 
+    def _take_news(self, news: str) -> None:
+        """What is known of the process beside its events: it stands for the stage while there is any."""
+        if news != self._news and not self.state.over:
+            if not self._news:
+                self._former_stage = self.stage
+            self.stage = news or (self._former_stage if self.stage == self._news else self.stage)
+            self._news = news
+            self._note(news)
+            self.changed.emit(self)
+
     def _has_told(self) -> bool:
         return self.state is not JobState.STARTING
 
@@ -181,8 +204,8 @@ class PanelJob:
     def _take(self, event: dict[str, Any]) -> None:
         kind = event["event"]
         self._note(sentence(event, self.stage))
-        if self.state is JobState.STARTING:
-            self.state = JobState.RUNNING
+        if self.state is JobState.STARTING or (kind == "started" and self.state.over):
+            self._go_on()
         if kind == "progress":
             self.stage, self.done, self.total = event["stage"], event["done"], event["total"]
             self.seconds_left = event["seconds_left"]
@@ -195,6 +218,12 @@ class PanelJob:
             error = JobError(event["message"], event["expected"], event["hint"], event["type"])
             self._fail(error)
         self.event.emit(self, event)
+
+    def _go_on(self) -> None:
+        """It runs; what an attached job's former start ended with is past."""
+        self.state = JobState.RUNNING
+        self.error, self.result = None, {}
+        self._deadline, self._steps = None, []
 
     def _note(self, told: str) -> None:
         if told:
@@ -216,8 +245,11 @@ class PanelJob:
         self._end(JobState.FAILED)
 
     def _vanished(self, process: Process) -> None:
+        refused = refusal(self.folder) if self.state is JobState.STARTING else None
         if self.state is JobState.STOPPING:
             self._end(JobState.STOPPED)
+        elif refused is not None:
+            self._fail(JobError(*refused, type="InputError"))
         else:
             self._fail(_why_vanished(self.folder, process))
 
@@ -240,6 +272,16 @@ class PanelJob:
             act()
 
 
+class Elsewhere(Protocol):
+    """Who knows of another machine."""
+
+    def place(self, arguments: Sequence[str]) -> Place | None:
+        """Where a command runs; None: here."""
+
+    def follower(self) -> Interpreter:
+        """What starts :mod:`MedSegEffNetPanel.follower`."""
+
+
 class JobQueue:
     """Jobs that start one after the other.
 
@@ -250,10 +292,11 @@ class JobQueue:
     jobs : all of them, the oldest first. changed : emitted with the job whenever one has changed.
     """
 
-    def __init__(self, interpreter: Callable[[], Interpreter]) -> None:
+    def __init__(self, interpreter: Callable[[], Interpreter], elsewhere: Elsewhere | None = None) -> None:
         self.jobs: list[PanelJob] = []
         self.changed = Signal()
         self._interpreter = interpreter
+        self._elsewhere = elsewhere
         self._timer = qt.QTimer()
         self._timer.setInterval(POLL_MS)
         self._timer.connect("timeout()", self._on_timer)
@@ -274,10 +317,10 @@ class JobQueue:
     def attach(self, folder: Path) -> PanelJob | None:
         """The job that was started in ``folder``, now or by a former Slicer; None: there is none."""
         known = next((job for job in self.jobs if job.folder == folder), None)
-        if known is not None or not (folder / REQUEST).is_file():
+        if known is not None or not any((folder / name).is_file() for name in (REQUEST, FILE)):
             return known
         job = PanelJob(folder.name, (), folder, detached=True)
-        job.follow()
+        job.follow(self._elsewhere.follower if self._elsewhere else None)
         self._add(job)
         self._timer.start()
         return job
@@ -303,11 +346,18 @@ class JobQueue:
             waiting = [job for job in lane if job.state is JobState.QUEUED]
             busy = next((job for job in lane if job.state is not JobState.QUEUED and not job.state.over), None)
             if busy is None and waiting:
-                waiting[0].start(self._interpreter())
+                self._start(waiting[0])
                 self._timer.start()
             for job in waiting:
                 if busy is not None:
                     job.stage = _("Waiting for: {title}").format(title=busy.title)
+
+    def _start(self, job: PanelJob) -> None:
+        place = self._elsewhere.place(job.arguments) if self._elsewhere else None
+        if self._elsewhere is not None and place is not None:
+            job.start(self._elsewhere.follower(), place)
+        else:
+            job.start(self._interpreter())
 
     def _on_timer(self) -> None:
         more = False

@@ -14,6 +14,7 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.models.bundle import METADATA, Bundle
 from MedSegEffNetLib.models.registry import broken_models, list_models
 from MedSegEffNetLib.models.transfer import is_users
+from MedSegEffNetLib.models.versions import current_versions
 from MedSegEffNetLib.task import Task, list_tasks
 from MedSegEffNetPanel.wording import sentences
 
@@ -67,8 +68,10 @@ class ModelEntry:
 
 def entries() -> list[ModelEntry]:
     """All models: the tasks' default models first, then by name, newest version first; broken ones last."""
-    tasks = list_tasks()
-    usable = [_entry(bundle, tasks.get(bundle.task_id)) for bundle in list_models()]
+    tasks, now = list_tasks(), current_versions()
+    usable = [
+        _entry(bundle, tasks.get(bundle.task_id), now.get(bundle.name) == bundle.version) for bundle in list_models()
+    ]
     broken = [_broken(folder, error) for folder, error in broken_models().items()]
     return [*sorted(usable, key=lambda entry: not entry.default), *broken]
 
@@ -79,7 +82,7 @@ def search(listed: Sequence[ModelEntry], text: str) -> list[ModelEntry]:
     return [entry for entry in listed if all(word in entry.words for word in wanted)]
 
 
-def _entry(bundle: Bundle, task: Task | None) -> ModelEntry:
+def _entry(bundle: Bundle, task: Task | None, current: bool) -> ModelEntry:
     info, metadata = bundle.info, bundle.metadata
     title = str(info.get("title") or (task.title if task else bundle.task_id))
     description = str(metadata.get("description") or (task.description if task else ""))
@@ -101,7 +104,7 @@ def _entry(bundle: Bundle, task: Task | None) -> ModelEntry:
         licence=_licence(info["provenance"]),
         time_text=_time_text(info["measured"]),
         megabytes=_megabytes(bundle),
-        default=task is not None and task.default_model == bundle.name,
+        default=current and task is not None and task.default_model == bundle.name,
         ensembles=bundle.ensembles if len(bundle.info["networks"]) > 1 else (),
         bundle=bundle,
         words=words.lower(),

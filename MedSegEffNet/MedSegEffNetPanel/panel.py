@@ -35,7 +35,7 @@ class Panel:
         self.settings = Settings()
         self.parameters = Parameters()
         self.environment = Environment(self.settings)
-        self.jobs = JobQueue(self.environment.interpreter)
+        self.jobs = JobQueue(self.environment.interpreter, self.environment)
         self.curation = Curation(self.settings)
         self.models_changed = Signal()
         self._ended = False

@@ -15,7 +15,8 @@ from MedSegEffNetPanel import steps
 INPUTS = "in"  # copies of a patient's images; needed only while the run's process reads them
 PROBABILITIES = "probabilities"  # maps that the user asked to keep
 KEPT = 20  # runs whose reports and label maps can still be opened
-_SHORT = ("segment", "script", "sample", "dataset")  # nobody goes on with these; a batch or a training is never deleted
+# Nobody goes on with these; a batch or a training is never deleted.
+_SHORT = ("segment", "script", "sample", "dataset", "check")
 _DAY = 24 * 3600.0  # s; a younger run may belong to another Slicer that is just writing it
 
 

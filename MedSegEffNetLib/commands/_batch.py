@@ -41,17 +41,20 @@ _NOTHING: dict[str, Any] = {
     "warnings": [],
     "measured": {},
     "quality": {},
+    "synthesised": "",
 }
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """What is the same for all cases; ``names`` are the further outputs' names in each case's folder."""
+    """What is the same for all cases; ``names`` are the further outputs' names in each case's folder, and ``maker`` is the
+    model that makes missing images (None: nobody does)."""
 
     output: Path
     names: dict[str, Path]
     bundle: Bundle
     options: Options
+    maker: Bundle | None = None
 
     def outputs(self, case: Path) -> Outputs:
         """Where the results of ``case`` go."""
@@ -70,6 +73,7 @@ class _Batch:
             "case": str(case.resolve()),
             "model": f"{self.bundle.name}@{self.bundle.version}",
             "settings": {name: getattr(self.options, name) for name in ("flips", "resample", "ensemble")},
+            **({"completed by": f"{self.maker.name}@{self.maker.version}"} if self.maker else {}),
             "images": files,
         }
 
@@ -85,10 +89,13 @@ def run_batch(arguments: argparse.Namespace, bundle: Bundle, options: Options, r
         At the end, if cases failed.
     """
     from MedSegEffNetLib.job import Job
+    from MedSegEffNetLib.synthesis import completing
     from MedSegEffNetLib.terminal import ProgressLine
 
     wanted = {name: getattr(arguments, name) for name in ("report", "uncertainty", "probabilities")}
-    batch = _Batch(arguments.output, {n: path for n, path in wanted.items() if path is not None}, bundle, options)
+    maker = completing.find_model() if arguments.complete else None
+    names = {name: path for name, path in wanted.items() if path is not None}
+    batch = _Batch(arguments.output, names, bundle, options, maker)
     cases = _cases(arguments.batch, batch, arguments.folder)
     job = Job.open(arguments.folder, request)
     job.listeners.append(ProgressLine())
@@ -236,11 +243,14 @@ def _forget_result(record: Path, written: Mapping[str, Any] | None) -> None:
 def _segment(batch: _Batch, case: Path, outputs: Outputs, job: Job) -> dict[str, Any]:
     from MedSegEffNetLib.inference.checks import check_images
     from MedSegEffNetLib.inference.predict import segment_case
+    from MedSegEffNetLib.synthesis.completing import completed
 
     given = _inputs.read_inputs({_inputs.ALL: case}, batch.bundle, is_case=True)
     checked = check_images(
         given, batch.bundle.channels, resampled=batch.options.resample, dimensions=batch.bundle.dimensions
     )
+    if batch.maker:
+        checked = completed(checked, batch.bundle, batch.maker, batch.options, job)
     result = segment_case(checked, batch.bundle, batch.options, job)
     outputs.write(checked.images, result, batch.bundle, case.name)
     told = outputs.told(result)

@@ -102,12 +102,14 @@ def _check_task(dataset: Dataset, bundle: Bundle) -> None:
 
 
 def _chosen(dataset: Dataset, state: str, wanted: list[str]) -> list[str]:
-    """The ids of the cases in ``state``, of those that are wanted (none: all)."""
-    if state not in STATES:
-        raise InputError(f"there is no state '{state}'", expected="one of " + ", ".join(STATES))
+    """The ids of the cases in ``state`` (several with commas), of those that are wanted (none: all)."""
+    states = [name.strip() for name in state.split(",")]
+    for name in states:
+        if name not in STATES:
+            raise InputError(f"there is no state '{name}'", expected="one of " + ", ".join(STATES))
     for case_id in wanted:
         dataset.read(case_id)
-    return [row.id for row in dataset.list() if row.state == state and (not wanted or row.id in wanted)]
+    return [row.id for row in dataset.list() if row.state in states and (not wanted or row.id in wanted)]
 
 
 def _all(work: _Work, chosen: list[str]) -> dict[str, int]:

@@ -55,6 +55,14 @@ class Outputs:
         of_run = [run / name for name in (job.REQUEST, job.EVENTS, job.LOCK, job.STOP)] if run else []
         check_apart([*self.files(), *of_run])
 
+    def check_marks(self, model: str) -> None:
+        """Refuse formats that cannot hold the mark of what is made from images that ``model`` made (empty: none did)."""
+        from MedSegEffNetLib.formats import WITHOUT_MARK, WRITERS, marks, suffix_of
+
+        for path in self.files():
+            if WRITERS.get(suffix_of(path, WRITERS)) in WITHOUT_MARK:
+                marks.refuse_unmarked(path, model)
+
     def check_fits(self, grid: Image) -> None:
         """Refuse a picture as the label map of several slices."""
         if self.label_map.suffix.lower() == ".png" and grid.shape[2] != 1:
@@ -88,6 +96,7 @@ class Outputs:
             "warnings": result.warnings,
             "measured": result.measured,
             "quality": result.quality.as_mapping(),
+            "synthesised": result.label_map.synthesised,
         }
 
 

@@ -87,7 +87,9 @@ def _add_predicting(add: Adding) -> None:
         "predict", "let a model label the cases; again: only those that it has not labelled", author=True, job=True
     )
     predict.add_argument("--model", required=True, metavar="MODEL", help="name, name@version, folder, or a task's id")
-    predict.add_argument("--state", default="new", metavar="STATE", help="cases in this state (default: new)")
+    predict.add_argument(
+        "--state", default="new", metavar="STATE", help="cases in this state, or several with commas (default: new)"
+    )
     predict.add_argument("--case", action="append", default=[], metavar="CASE", help="only this case (more than once)")
     predict.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     predict.add_argument("--engine", default="auto", help="auto, openvino or torch")

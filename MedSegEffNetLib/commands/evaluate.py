@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from MedSegEffNetLib.errors import InputError
+
+if TYPE_CHECKING:
+    from MedSegEffNetLib.inference.options import Options
+    from MedSegEffNetLib.models.bundle import Bundle
 
 EACH = "all"
 HELP = "measure a model on labelled cases: summary.json, per_case.csv, report.html"
@@ -21,6 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ensemble", default="", metavar="NAME",
         help="which networks vote, of a model of several; all: its default, and a table of every one",
+    )  # fmt: skip
+    parser.add_argument(
+        "--segmentation", default="", metavar="MODEL",
+        help="of a model that makes images: model that segments the real and the made ones, to compare their Dice",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     parser.add_argument("--run", type=Path, metavar="FOLDER", dest="folder", help="make it a job with events")
@@ -42,6 +53,11 @@ def run(arguments: argparse.Namespace) -> None:
         ensemble="" if each else arguments.ensemble,
     )  # fmt: skip
     bundle = find(arguments.model)
+    if bundle.kind == "synthesis":
+        _evaluate_synthesis(arguments, bundle, options)
+        return
+    if arguments.segmentation:
+        raise InputError(f"--segmentation with {bundle.name}, which segments itself", hint="leave --segmentation out")
     if not each:
         ensemble.check(bundle, arguments.ensemble)
     data, split, output = arguments.data, arguments.split, arguments.output
@@ -70,3 +86,38 @@ def run(arguments: argparse.Namespace) -> None:
     if rows:
         print(evaluation.ensemble_table(rows))
     print(output / report.PAGE)
+
+
+def _evaluate_synthesis(arguments: argparse.Namespace, bundle: Bundle, options: Options) -> None:
+    """Compare the images that a model makes with the real ones, and print the table."""
+    from MedSegEffNetLib.commands._inputs import check_output
+    from MedSegEffNetLib.job import Job
+    from MedSegEffNetLib.models.registry import find
+    from MedSegEffNetLib.synthesis import evaluation, report
+    from MedSegEffNetLib.terminal import ProgressLine, table
+
+    if arguments.flips or arguments.ensemble:
+        raise InputError(f"--flips and --ensemble have no meaning for {bundle.name}, which makes images")
+    segmenter = find(arguments.segmentation) if arguments.segmentation else None
+    data, split, output = arguments.data, arguments.split, arguments.output
+    for name in (evaluation.ROWS, evaluation.SUMMARY, evaluation.PAGE):
+        check_output(output / name)
+    cases = evaluation.cases_of(bundle, data, split)
+    request = {name: value for name, value in vars(arguments).items() if name not in ("run", "folder")}
+    resolved = {"data": data.resolve(), "output": output.resolve(), "model": f"{bundle.name}@{bundle.version}"}
+    job = Job.open(arguments.folder, {**request, **resolved})
+    job.listeners.append(ProgressLine())
+    with job:
+        summary = evaluation.evaluate(
+            bundle,
+            cases,
+            output,
+            options,
+            job,
+            title=f"{bundle.name} {bundle.version} on {data.name}, {split}",
+            segmenter=segmenter,
+            provenance={"data": data.name, "split": split},
+        )
+        job.finish(output=output.resolve(), summary=summary)
+    print(table(report.summary_table(summary), ["inputs → target", "region", "metric", "mean", "SD", "median", "n"]))
+    print(output / evaluation.PAGE)

@@ -52,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="bring channels of other grids onto the first one's (a required one, if there is any)",
     )
+    parser.add_argument(
+        "--complete",
+        action="store_true",
+        help="have missing optional channels made by the installed model of mri-synthesis; the result is marked and doubtful",
+    )
     parser.add_argument("--run", type=Path, metavar="FOLDER", dest="folder", help="make it a job with events")
 
 
@@ -86,10 +91,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _run_one(arguments: argparse.Namespace, bundle: Bundle, options: Any) -> None:
+    from MedSegEffNetLib.image import joined_marks
     from MedSegEffNetLib.inference import engine, ensemble
     from MedSegEffNetLib.inference.checks import check_images
     from MedSegEffNetLib.inference.predict import segment_case
     from MedSegEffNetLib.job import Job
+    from MedSegEffNetLib.synthesis import completing
     from MedSegEffNetLib.task import reference_channel
     from MedSegEffNetLib.terminal import ProgressLine
 
@@ -102,13 +109,17 @@ def _run_one(arguments: argparse.Namespace, bundle: Bundle, options: Any) -> Non
     given = _inputs.read_inputs(paths, bundle, is_case=arguments.case is not None)
     checked = check_images(given, bundle.channels, resampled=arguments.resample, dimensions=bundle.dimensions)
     images = checked.images
-    ensemble.choose(bundle, options.ensemble, images)
+    maker = completing.find_model() if arguments.complete else None
+    ensemble.choose(bundle, options.ensemble, completing.names(images, maker))
+    outputs.check_marks(maker.name if maker else joined_marks(images.values()))
     outputs.check_fits(images[reference_channel(bundle.channels, images)])
     job = Job.open(arguments.folder, _request(arguments, paths, bundle))
     job.listeners.append(ProgressLine())
     with job:
+        if maker:
+            checked = completing.completed(checked, bundle, maker, options, job)
         result = segment_case(checked, bundle, options, job)
-        outputs.write(images, result, bundle, arguments.name or arguments.output.name)
+        outputs.write(checked.images, result, bundle, arguments.name or arguments.output.name)
         job.finish(**outputs.told(result))
     print(volume_table(result, bundle))
     for row in result.measurements:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.image import Image, made_by
 
 
 @dataclass(frozen=True)
@@ -37,3 +37,11 @@ class Case:
     labelled: bool = True
     images: Mapping[str, Path] = field(default_factory=dict)
     label: Path | None = None
+
+    def synthesised(self) -> bool:
+        """Whether a network made one of its images, or its label map from such images, for all that its files say.
+
+        Reads the files' headers, no voxels.
+        """
+        files = [*self.images.values(), *([] if self.label is None else [self.label])]
+        return self.synthetic or any(made_by(path) for path in files)

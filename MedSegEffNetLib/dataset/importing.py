@@ -50,7 +50,8 @@ class NewCase:
     id, patient : free texts, of which folder names are made.
     images : by channel, on one grid. files : their files, to copy or to refer to; fewer or none is fine for copying.
     label : a label map that counts as accepted, or None.
-    synthesised : channels that a network made. regions : what the label tells of; empty: all of the task's.
+    synthesised : channels that a network made, beside the images that say so themselves.
+    regions : what the label tells of; empty: all of the task's.
     """
 
     id: str
@@ -182,7 +183,7 @@ def import_cases(
         told("Import", number, len(cases))
         try:
             images, label = case.load()
-            synthesised = tuple(images) if case.synthetic else ()
+            synthesised = tuple(images) if case.synthetic and not any(i.synthesised for i in images.values()) else ()
             text = "" if pseudonyms else f"{source}: {case.id}" if source else case.id
             new = NewCase(case.id, case.patient, images, case.images, label, site, text, synthesised, case.regions)
             found = known.case(_content(images))
@@ -246,7 +247,7 @@ def _image(draft: Path, name: str, new: NewCase, *, reference: bool, anew: bool)
     affine = tuple(float(number) for number in image.affine[:3].ravel())
     return ImageRecord(
         told, sha256_of(path), hash_of_voxels(image.array), describe(image), image.shape, affine,
-        reference, name in new.synthesised, image.spacing_known,
+        reference, bool(image.synthesised) or name in new.synthesised, image.spacing_known,
     )  # fmt: skip
 
 
@@ -266,7 +267,10 @@ def _with_label(
     file = f"labels/0001-{sha256[:8]}.nii.gz"
     os.replace(path, draft / file)
     volumes = volumes_ml(label.array, labels, label.spacing)
-    version = LabelVersion(1, file, sha256, author, now(), "imported", volumes_ml=volumes, regions=regions)
+    version = LabelVersion(
+        1, file, sha256, author, now(), "imported", volumes_ml=volumes, regions=regions,
+        synthesised=bool(label.synthesised),
+    )  # fmt: skip
     return replace(record, labels=(version,), current=1).with_state(ACCEPTED, author)
 
 

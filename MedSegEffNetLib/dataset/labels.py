@@ -50,6 +50,8 @@ def save_label(
     one is kept beside it, the conflict is recorded, and the current one stays until :func:`choose` settles it. A model's
     result never takes the place of a label that a person has saved, corrected or accepted: it is kept as a version.
 
+    A label map made from images that a network made carries that mark; what is corrected from it inherits it.
+
     The case goes from ``new`` to ``predicted`` by a model's label; to ``in review`` by a person's, from any state.
 
     Raises
@@ -69,6 +71,7 @@ def save_label(
         version = LabelVersion(
             0, "", sha256_of(draft), author, now(), origin, model, base, comment, float(minutes),
             volumes_ml(label_map.array, labels, label_map.spacing), dict(figures or {}), regions,
+            synthesised=bool(label_map.synthesised) or (origin == "corrected" and _is_made(record, base)),
         )  # fmt: skip
 
         def change(now_there: CaseRecord) -> CaseRecord:
@@ -95,6 +98,10 @@ def choose(dataset: Dataset, case_id: str, number: int, author: str) -> CaseReco
         return chosen if chosen.state in (PREDICTED, IN_REVIEW) else chosen.with_state(IN_REVIEW, author)
 
     return dataset.update(case_id, change, author)
+
+
+def _is_made(record: CaseRecord, number: int) -> bool:
+    return any(label.synthesised for label in record.labels if label.number == number)
 
 
 def check_grid(record: CaseRecord, image: Image, what: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from MedSegEffNetLib.dataset.labels import save_label
 from MedSegEffNetLib.dataset.records import CaseRecord, LabelVersion
 from MedSegEffNetLib.dataset.store import Dataset
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.image import Image, joined_marks
 from MedSegEffNetLib.task import SegmentationTask
 
 _FIRST = 0.99999  # sensitivity and specificity that STAPLE begins with
@@ -128,7 +128,7 @@ def staple(maps: Sequence[Image], task: SegmentationTask) -> Image:
             agreed = agreed & outer
         result[agreed] = region.writes
         outer = agreed
-    return maps[0].with_array(result)
+    return replace(maps[0].with_array(result), synthesised=joined_marks(maps))
 
 
 def _refuse_apart(masks: Sequence[np.ndarray], region: str) -> None:

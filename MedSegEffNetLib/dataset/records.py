@@ -68,6 +68,7 @@ class LabelVersion:
     volumes_ml : by label. figures : further numbers by name (``uncertainty``, ``agreement`` …).
     regions : the task's regions whose true extent it tells; empty: all of them.
     pruned : whether the file was moved to the data set's ``trash``; moved back, it counts again.
+    synthesised : whether it was made from images that a network made, or corrected from one that was.
     """
 
     number: int
@@ -84,6 +85,7 @@ class LabelVersion:
     figures: Mapping[str, float] = field(default_factory=dict)
     regions: tuple[str, ...] = ()
     pruned: bool = False
+    synthesised: bool = False
 
     def __post_init__(self) -> None:
         if self.origin not in ORIGINS:
@@ -149,8 +151,9 @@ class CaseRecord:
 
     @property
     def synthesised(self) -> bool:
-        """Whether any of its images was made by a network."""
-        return any(image.synthesised for image in self.images.values())
+        """Whether any of its images was made by a network, or its label from such images."""
+        made = any(image.synthesised for image in self.images.values())
+        return made or (self.label is not None and self.label.synthesised)
 
     @property
     def spacing_known(self) -> bool:

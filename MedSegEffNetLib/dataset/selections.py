@@ -25,7 +25,7 @@ def save_selection(path: Path, selection: Selection) -> None:
         return
     box = [[part.start, part.stop] for part in selection.box]
     head = json.dumps({"version": _VERSION, "shape": selection.shape, "box": box})
-    atomic.write_bytes(path, head.encode() + b"\n" + zlib.compress(np.packbits(selection.mask), 1))
+    atomic.write_bytes(path, head.encode() + b"\n" + zlib.compress(np.packbits(selection.mask).tobytes(), 1))
 
 
 def load_selection(path: Path, shape: tuple[int, int, int]) -> Selection | None:

@@ -30,7 +30,8 @@ _PROTOCOL_WORDS = """
     registered reg coreg coregistered bet stripped strip skullstripped noneck resampled resliced warped aligned corrected
     bias norm normalized normalised cropped denoised std mean subtr div nachher nach mit dark fluid rage nii dicom
     new copy raw orig original final default dixon med angio
-    kopf hirn gehirn schaedel crane cerveau cerebral fatsup sense grappa caipi mni atlas standard synthetic tesla
+    kopf hirn gehirn schaedel crane cerveau cerebral fatsup sense grappa caipi mni atlas standard synthetic synthesised
+    synthesized tesla
     baseline follow followup visit session ses preop pat
 """
 _PROTOCOL = set(_PROTOCOL_WORDS.split())

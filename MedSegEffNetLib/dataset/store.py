@@ -63,6 +63,7 @@ from MedSegEffNetLib.dataset.records import (
     to_json,
 )
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.formats import marks
 from MedSegEffNetLib.task import SegmentationTask, get_segmentation_task
 
 if TYPE_CHECKING:
@@ -290,7 +291,9 @@ class Dataset:
         loaded = {}
         for name, path in self.paths(record).items():
             check_file(path, record.images[name].sha256)
-            loaded[name] = replace(read(path), spacing_known=record.images[name].spacing_known)
+            image, there = read(path), record.images[name]
+            made_by = image.synthesised or (marks.UNKNOWN if there.synthesised else "")
+            loaded[name] = replace(image, spacing_known=there.spacing_known, synthesised=made_by)
         return loaded
 
     def load_label(self, record: CaseRecord, number: int = 0) -> Image | None:
@@ -301,7 +304,9 @@ class Dataset:
         if path is None:
             return None
         check_file(path, record.version(number or record.current).sha256)
-        return replace(read_label_map(path), spacing_known=record.spacing_known)
+        label_map, there = read_label_map(path), record.version(number or record.current)
+        made_by = label_map.synthesised or (marks.UNKNOWN if there.synthesised else "")
+        return replace(label_map, spacing_known=record.spacing_known, synthesised=made_by)
 
     def _write_info(self) -> None:
         content = {
@@ -313,10 +318,14 @@ class Dataset:
 
 def with_recovered(record: CaseRecord, folder: Path) -> CaseRecord:
     """The record with a version for each label file of the case that it does not name. The current label stays."""
+    from MedSegEffNetLib.image import made_by
+
     named = {Path(label.file).name for label in record.labels}
     for path in unnamed_labels(record, folder):
         number = max([int(path.name[:4]), *(label.number + 1 for label in record.labels)])
-        version = LabelVersion(number, f"labels/{path.name}", sha256_of(path), "", now(), "recovered")
+        version = LabelVersion(
+            number, f"labels/{path.name}", sha256_of(path), "", now(), "recovered", synthesised=bool(made_by(path))
+        )  # fmt: skip
         named.add(path.name)
         record = record.noted("", f"label file {path.name} recovered", labels=(*record.labels, version))
     return record

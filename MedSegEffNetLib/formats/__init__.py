@@ -39,6 +39,7 @@ WRITERS = {
     ".npy": "npy",
     ".am": "amira",
 }
+WITHOUT_MARK = {"npy", "amira"}  # modules whose files have no place for what is in :mod:`MedSegEffNetLib.formats.marks`
 # Files that name their labels: these modules have ``read_label_map(path, labels)`` and ``write_label_map`` too.
 NAMED_LABELS = {".seg.nrrd": "seg_nrrd", ".am": "amira"}
 

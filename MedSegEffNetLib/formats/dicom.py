@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.formats import itk
+from MedSegEffNetLib.formats import itk, marks
 from MedSegEffNetLib.formats.common import LPS_TO_RAS, check_affine, check_size, damaged, itk_reason, quiet
 from MedSegEffNetLib.image import Image
 
 _SERIES_DESCRIPTION = "0008|103e"
+_DERIVATION = "0008|2111"
 _POSITION = "0020|0032"
 _LONG_FORM = set(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _SHORT_FORM = set(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
@@ -92,7 +93,19 @@ def _read_files(source: Path, files: Sequence[str]) -> Image:
         notes = _check_steps(source, lps)
         affine[:3, 2] = (LPS_TO_RAS[:3, :3] @ (lps[-1] - lps[0])) / (len(files) - 1)
         affine[:3, 3] = LPS_TO_RAS[:3, :3] @ lps[0]
-    return Image(array, check_affine(source, affine), notes)
+    return Image(array, check_affine(source, affine), notes, synthesised=_made_by(files[0]))
+
+
+def read_mark(path: Path) -> str:
+    """The model that made the image in ``path``, or in the first DICOM file of a folder; empty: none is named."""
+    files = [path] if path.is_file() else sorted(file for file in path.iterdir() if file.is_file() and is_dicom(file))
+    return _made_by(str(files[0])) if files else ""
+
+
+def _made_by(file: str) -> str:
+    """The model that the derivation's or the series' description names."""
+    texts = [_text(file, tag) for tag in (_DERIVATION, _SERIES_DESCRIPTION)]
+    return next(filter(None, map(marks.model_in, texts)), "")
 
 
 def _inspect(source: Path, file: Path) -> tuple[float, ...] | None:
@@ -164,15 +177,19 @@ def _check_lengths(path: Path) -> None:
 
 
 def _description(files: Sequence[str]) -> str:
+    text = _text(files[0], _SERIES_DESCRIPTION)
+    return f"'{text}'" if text else "no description"
+
+
+def _text(file: str, tag: str) -> str:
+    """What ``file`` says under ``tag``; empty if it says nothing there, or cannot be read."""
     import SimpleITK as sitk
 
     reader = sitk.ImageFileReader()
-    reader.SetFileName(files[0])
+    reader.SetFileName(file)
     try:
         with quiet():
             reader.ReadImageInformation()
     except RuntimeError:
-        return "unreadable"
-    if not reader.HasMetaDataKey(_SERIES_DESCRIPTION):
-        return "no description"
-    return f"'{reader.GetMetaData(_SERIES_DESCRIPTION).strip()}'"
+        return ""
+    return str(reader.GetMetaData(tag)).strip() if reader.HasMetaDataKey(tag) else ""

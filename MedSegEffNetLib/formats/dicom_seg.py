@@ -17,6 +17,7 @@ import numpy as np
 
 from MedSegEffNetLib import __version__, atomic
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.formats import marks
 from MedSegEffNetLib.formats.common import LPS_TO_RAS, check_affine, damaged
 from MedSegEffNetLib.image import GRID_TOLERANCE, Image, resample, same_grid
 
@@ -148,7 +149,7 @@ def write(path: Path, label_map: Image, labels: Sequence[Label], series: Path) -
         manufacturer_model_name=_MAKER,
         software_versions=__version__,
         device_serial_number="0",
-        series_description="Segmentation",
+        series_description=marks.sentence(label_map.synthesised)[:64] if label_map.synthesised else "Segmentation",
     )
     with atomic.replacing(path) as temporary:
         segmentation.save_as(temporary)
@@ -174,6 +175,8 @@ def _described(label: Label, number: int) -> Any:
 
 def write_series(folder: Path, image: Image, study: Study, number: int, title: str, *, ct: bool = False) -> None:
     """Write an image (X, Y, Z) as a series of MR (or CT) slices of 16 bits; real numbers are scaled to that range.
+
+    One that a network made says so in its image type and in the descriptions of series and derivation.
 
     Raises
     ------
@@ -206,6 +209,10 @@ def write_series(folder: Path, image: Image, study: Study, number: int, title: s
         part.Modality = "CT" if ct else "MR"
         part.SeriesDescription, part.SeriesNumber, part.InstanceNumber = title, number, index + 1
         part.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
+        if image.synthesised:
+            part.ImageType = [*part.ImageType, "SYNTHESISED"]
+            part.SeriesDescription = f"{title[:50]} SYNTHESISED"
+            part.DerivationDescription = marks.sentence(image.synthesised)
         if ct:
             part.RescaleIntercept, part.RescaleSlope, part.RescaleType = "0", "1", "HU"
         part.ImageOrientationPatient = [_decimal(number) for number in (lps[:3, :2] / image.spacing[:2]).T.ravel()]

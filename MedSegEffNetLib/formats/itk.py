@@ -12,6 +12,7 @@ import numpy as np
 
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.formats import marks
 from MedSegEffNetLib.formats.common import LPS_TO_RAS, check_affine, check_size, damaged, itk_reason, quiet
 from MedSegEffNetLib.image import Image
 
@@ -57,7 +58,13 @@ def read_with_fields(path: Path) -> tuple[Image, dict[str, str]]:
     known = any(key in fields for key in ("spacings", "space directions", "ElementSpacing", "ElementSize"))
     oriented = any(key in fields for key in ("space directions", "TransformMatrix", "Rotation", "Orientation"))
     notes = () if known else (f"{path.name}: the file stores no voxel size; 1 mm is assumed",)
-    return Image(array, check_affine(path, affine), notes, known, oriented), fields
+    made_by = marks.model_of_fields(fields)
+    return Image(array, check_affine(path, affine), notes, known, oriented, synthesised=made_by), fields
+
+
+def read_mark(path: Path) -> str:
+    """The model that made the image in ``path``, by its header; empty: none is named."""
+    return marks.model_of_fields(_read_fields(path))
 
 
 def write(path: Path, image: Image) -> None:
@@ -71,11 +78,14 @@ def write(path: Path, image: Image) -> None:
 def write_nrrd(path: Path, image: Image, fields: Mapping[str, str]) -> None:
     """Write a gzip-compressed NRRD with ``fields`` as its key/value pairs (line ends in values become blanks).
 
+    An image that a network made says so in one more of them.
+
     Source: https://teem.sourceforge.net/nrrd/format.html.
     """
     lps = LPS_TO_RAS @ image.affine
     axes = [_vector(lps[:3, axis]) for axis in range(3)]
     sizes, kinds = list(image.shape), ["domain"] * 3
+    fields = {**marks.fields_of(image.synthesised), **fields}
     if image.array.ndim == 4:
         sizes, axes, kinds = [image.n_channels, *sizes], ["none", *axes], ["list", *kinds]
     lines = [
@@ -117,6 +127,7 @@ def _write_meta(path: Path, image: Image) -> None:
         "DimSize": " ".join(map(str, image.shape)),
         "ElementNumberOfChannels": str(image.n_channels),
         "ElementType": _META_TYPES[image.array.dtype.str[1:]],
+        **marks.fields_of(image.synthesised),
         "ElementDataFile": "LOCAL" if local else voxels.name,
     }
     text = "".join(f"{key} = {value}\n" for key, value in header.items()).encode("utf-8")

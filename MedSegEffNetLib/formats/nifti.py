@@ -17,6 +17,7 @@ import numpy as np
 
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.formats import marks
 from MedSegEffNetLib.formats.common import EXPANSION, check_affine, check_size, damaged
 from MedSegEffNetLib.image import Image
 
@@ -52,6 +53,8 @@ _TYPE_NAMES = {
 }
 _CODES = {name: code for code, (name, values) in _TYPES.items() if values == 1}
 _UNITS = {1: 1000.0, 2: 1.0, 3: 0.001}  # meter, millimeter, micrometer -> mm
+_COMMENT = 6  # code of an extension that holds plain text
+_MOST_EXTENSIONS = 1 << 20  # bytes of them that are looked at
 
 
 def read(path: Path, labels: bool = False) -> Image:
@@ -78,9 +81,10 @@ def write(path: Path, image: Image) -> None:
     """Write NIfTI-1 (NIfTI-2 above 32,767 voxels a side), compressed for ``.gz``; the affine goes into the sform.
 
     The qform is given too unless the grid is sheared, which it cannot express. A slice that came from a file of two axes
-    gets two again.
+    gets two again. An image that a network made says so in its description and in a comment.
     """
     array = image.array
+    extensions = _comment(marks.sentence(image.synthesised)) if image.synthesised else b"\0\0\0\0"
     order = array.dtype.newbyteorder("<")
     header = np.zeros((), dtype=_HEADERS[348 if max(array.shape) <= 32767 else 540].newbyteorder("<"))
     size = header.dtype.itemsize
@@ -89,7 +93,9 @@ def write(path: Path, image: Image) -> None:
     axes = 2 if image.flat and array.shape[2:] == (1,) else array.ndim
     header["dim"] = [axes, *array.shape, *[1] * (7 - array.ndim)]
     header["datatype"], header["bitpix"] = _CODES[order.str[1:]], 8 * array.dtype.itemsize
-    header["vox_offset"] = size + 4
+    header["vox_offset"] = size + len(extensions)
+    if image.synthesised:
+        header["descrip"] = marks.sentence(image.synthesised).encode("ascii", "replace")[:79]
     header["scl_slope"] = 1
     header["xyzt_units"] = 2
     header["sform_code"], header["srow"] = 1, image.affine[:3]
@@ -100,15 +106,15 @@ def write(path: Path, image: Image) -> None:
     with atomic.replacing(path) as temporary, temporary.open("wb") as raw:
         if path.name.lower().endswith(".gz"):
             with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=1, mtime=0) as stream:
-                _write_body(stream, header, array, order)
+                _write_body(stream, header.tobytes() + extensions, array, order)
         else:
-            _write_body(raw, header, array, order)
+            _write_body(raw, header.tobytes() + extensions, array, order)
 
 
 def _write_body(
-    stream: BinaryIO | gzip.GzipFile | io.BufferedWriter, header: np.ndarray, array: np.ndarray, order: np.dtype
+    stream: BinaryIO | gzip.GzipFile | io.BufferedWriter, start: bytes, array: np.ndarray, order: np.dtype
 ) -> None:
-    stream.write(header.tobytes() + b"\0\0\0\0")
+    stream.write(start)
     for volume in [array] if array.ndim == 3 else np.moveaxis(array, 3, 0):
         for plane in volume.transpose(2, 1, 0):
             stream.write(np.ascontiguousarray(plane, dtype=order).data)
@@ -131,7 +137,8 @@ def _parse(path: Path, stream: BinaryIO | gzip.GzipFile, stored: int, encoding: 
     start = header.dtype.itemsize
     if not (start <= offset <= stored * EXPANSION[encoding]):
         raise damaged(path, f"its header says that the voxels begin at byte {offset:g}")
-    _skip(stream, int(offset) - start)
+    extensions = stream.read(min(int(offset) - start, _MOST_EXTENSIONS))
+    _skip(stream, int(offset) - start - len(extensions))
     buffer = np.empty(size, dtype=np.uint8)
     got = _fill(stream, buffer)
     if got < size:
@@ -149,7 +156,48 @@ def _parse(path: Path, stream: BinaryIO | gzip.GzipFile, stored: int, encoding: 
     affine, notes, known = _affine(path, header)
     oriented = bool(header["sform_code"] > 0 or header["qform_code"] > 0)
     flat = int(header["dim"][0]) == 2
-    return Image(_scaled(path, array, header), check_affine(path, affine), notes, known, oriented, flat)
+    made_by = _made_by(header, extensions)
+    return Image(_scaled(path, array, header), check_affine(path, affine), notes, known, oriented, flat, made_by)
+
+
+def read_mark(path: Path) -> str:
+    """The model that made the image in ``path``, by its header; empty: none is named."""
+    with path.open("rb") as raw:
+        compressed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        with gzip.GzipFile(fileobj=raw) if compressed else raw as stream:
+            try:
+                header = _read_header(path, stream)
+                offset = float(header["vox_offset"])
+                beyond = offset - header.dtype.itemsize if np.isfinite(offset) else 0
+                return _made_by(header, stream.read(max(0, min(int(beyond), _MOST_EXTENSIONS))))
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                raise damaged(path, f"its compressed data end early or are damaged ({error})") from error
+
+
+def _comment(text: str) -> bytes:
+    """The four bytes after a header that announce extensions, and one with ``text``, a multiple of 16 bytes in all."""
+    data = text.encode("utf-8")
+    size = -(-(len(data) + 8) // 16) * 16
+    numbers = np.array([size, _COMMENT], dtype="<i4").tobytes()
+    return b"\1\0\0\0" + numbers + data.ljust(size - 8, b"\0")
+
+
+def _made_by(header: np.ndarray, extensions: bytes) -> str:
+    """The model that the comments or, where there are none, the description name as the one that made the image."""
+    order = header.dtype["datatype"].str[0]
+    place = 4 if extensions[:1] not in (b"", b"\0") else len(extensions)
+    while place + 8 <= len(extensions):
+        size, code = np.frombuffer(extensions, f"{order}i4", 2, place).tolist()
+        if size < 8:
+            break
+        found = (
+            marks.model_in(extensions[place + 8 : place + size].decode("utf-8", "replace")) if code == _COMMENT else ""
+        )
+        if found:
+            return found
+        place += size
+    return marks.model_in(bytes(header["descrip"]).decode("utf-8", "replace"))
 
 
 def _read_header(path: Path, stream: BinaryIO | gzip.GzipFile) -> np.ndarray:

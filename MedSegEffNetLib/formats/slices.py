@@ -17,6 +17,7 @@ import numpy as np
 
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.formats import marks
 from MedSegEffNetLib.formats.common import LPS_TO_RAS, check_size, damaged, quiet
 from MedSegEffNetLib.image import Image
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _SUFFIXES = (".png", ".tif", ".tiff", ".webp", ".jpg", ".jpeg")
 _LABEL_NAME = re.compile(r"[_\-.](mask|label|seg)$", re.IGNORECASE)
 _LARGEST = 1 << 28  # pixels of one slice
+_DESCRIPTION = 0x010E  # EXIF tag
 
 
 def read(path: Path, labels: bool = False) -> Image:
@@ -79,6 +81,9 @@ def write(path: Path, image: Image) -> None:
         )
     rows = np.ascontiguousarray(array[:, :, 0].swapaxes(0, 1))
     options: dict[str, Any] = {"lossless": True} if path.suffix.lower() == ".webp" else {}
+    if image.synthesised:
+        options["exif"] = Pillow.Exif()
+        options["exif"][_DESCRIPTION] = marks.sentence(image.synthesised)
     with atomic.replacing(path) as temporary:
         Pillow.fromarray(rows[..., 0] if rows.ndim == 3 and rows.shape[2] == 1 else rows).save(temporary, **options)
 
@@ -99,7 +104,27 @@ def _stack(files: list[Path], source: Path, labels: bool) -> Image:
                 notes.append(note)
     array = np.stack(planes)  # (z, y, x[, channel])
     axes = (2, 1, 0) if array.ndim == 3 else (2, 1, 0, 3)
-    return Image(array.transpose(axes), LPS_TO_RAS, tuple(notes), spacing_known=False, orientation_known=False)
+    return Image(array.transpose(axes), LPS_TO_RAS, tuple(notes), False, False, synthesised=_made_by(files))
+
+
+def read_mark(path: Path) -> str:
+    """The model that made the picture in ``path``, or the first marked one in the folder; empty: none is named."""
+    return _made_by(files_of(path) if path.is_dir() else [path])
+
+
+def _made_by(files: list[Path]) -> str:
+    from PIL import Image as Pillow
+
+    for file in files:
+        try:
+            with quiet(), warnings.catch_warnings(), Pillow.open(file) as picture:
+                warnings.simplefilter("ignore")
+                found = marks.model_in(str(picture.getexif().get(_DESCRIPTION, "")))
+        except Exception as error:  # as in :func:`_pages`
+            raise damaged(file, type(error).__name__) from error
+        if found:
+            return found
+    return ""
 
 
 def _pages(file: Path, labels: bool) -> list[tuple[np.ndarray, str]]:

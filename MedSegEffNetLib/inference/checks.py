@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -60,15 +60,25 @@ def check_images(
     ordered = {channel.name: images[channel.name] for channel in channels if channel.name in images}
     titles = {channel.name: channel.title for channel in channels}
     ordered, warnings = _onto_one_grid(ordered, reference_channel(channels, ordered), titles, resampled)
-    for channel in channels:
-        # Where none is required each has its own network: what that costs is told with the votes.
-        if channel.name not in ordered and any(other.required for other in channels):
-            other = titles.get(channel.substitute)
-            stand_in = f"{other} stands in for it" if other else "the model does without it"
-            warnings.append(f"Channel {channel.title} is missing: {stand_in}; expect a less certain result.")
+    warnings += missing_channels(channels, ordered)
     warnings += _repeated({titles[name]: image for name, image in ordered.items()})
     warnings += [note for image in ordered.values() for note in image.notes]
     return Checked(ordered, tuple(dict.fromkeys(warnings)))
+
+
+def missing_channels(channels: Sequence[Channel], given: Collection[str]) -> list[str]:
+    """What is to be said of the optional channels that are not among the names ``given``.
+
+    Where none is required each has its own network: what that costs is told with the votes.
+    """
+    titles = {channel.name: channel.title for channel in channels}
+    found = []
+    for channel in channels:
+        if channel.name not in given and any(other.required for other in channels):
+            other = titles.get(channel.substitute)
+            stand_in = f"{other} stands in for it" if other else "the model does without it"
+            found.append(f"Channel {channel.title} is missing: {stand_in}; expect a less certain result.")
+    return found
 
 
 def _check_image(name: str, image: Image, dimensions: int, *, alone: bool) -> None:

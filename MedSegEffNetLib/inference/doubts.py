@@ -61,6 +61,17 @@ def resampling(image: Image, steps: Sequence[Step]) -> list[str]:
     return [text]
 
 
+def synthesised(channels: Sequence[Channel], images: Images) -> list[str]:
+    """What is to be said of the images that a network made."""
+    titles = {channel.name: channel.title for channel in channels}
+    return [
+        f"{titles[name]} is no image of a scanner: {image.synthesised} synthesised it from the others. What it shows was "
+        "not seen, contrast enhancement least of all, and neither was what is segmented in it."
+        for name, image in images.items()
+        if image.synthesised
+    ]
+
+
 def skull_stripped(images: Images) -> list[str]:
     """Whether heads are given where the skull should have been cut away.
 

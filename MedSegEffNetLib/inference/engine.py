@@ -17,6 +17,11 @@ from MedSegEffNetLib.errors import InputError, MissingPackage, how_to_install
 from MedSegEffNetLib.inference.options import Options, Setup
 from MedSegEffNetLib.models.bundle import Bundle
 
+_NO_MEMORY = (
+    *("out of memory", "not enough memory", "allocate memory", "bad_alloc", "bad allocation"),
+    "alloc_failed",  # cuBLAS and cuDNN
+)
+
 
 class Engine(Protocol):
     """A network that is ready to run."""
@@ -95,7 +100,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or any(words in text for words in ("out of memory", "bad_alloc", "bad allocation", "allocate memory"))
+        or any(words in text for words in _NO_MEMORY)
     )
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from MedSegEffNetLib import postprocessing
 from MedSegEffNetLib.errors import OutOfMemory
 from MedSegEffNetLib.geometry import Undo, Volume
-from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.image import Image, joined_marks
 from MedSegEffNetLib.inference import engine, ensemble, plan, quality, slices
 from MedSegEffNetLib.inference.checks import Checked, check_images
-from MedSegEffNetLib.inference.doubts import resampling
+from MedSegEffNetLib.inference.doubts import resampling, synthesised
 from MedSegEffNetLib.inference.options import Options, Setup
 from MedSegEffNetLib.inference.voters import Voter, run
 from MedSegEffNetLib.job import Job
@@ -97,7 +97,7 @@ def _segment(images: Mapping[str, Image] | Checked, bundle: Bundle, options: Opt
     job.progress("Preparing", 0, 1)
     setup = engine.choose(options, expected.batch_size)
     voters = [Voter.of(bundle, key, [channel.name for channel in channels]) for key in votes.networks]
-    result, meter, seen = _Regions(bundle, grid, options), quality.Meter.of(bundle), 0
+    result, meter, seen = Regions(bundle, grid, options), quality.Meter.of(bundle), 0
     with ThreadPoolExecutor(2) as beside:
         coming = beside.submit(_prepare, parts[0], pipeline, channels, voters, setup, options, beside)
         for number, part in enumerate(parts):
@@ -116,9 +116,11 @@ def _segment(images: Mapping[str, Image] | Checked, bundle: Bundle, options: Opt
     if not seen:
         raise slices.nothing_left()
     job.progress("Finishing", 0, 1)
-    label_map = grid.with_array(result.label_map())
+    seen_images = {channel.name: checked[channel.name] for channel in channels if channel.name in checked}
+    label_map = replace(grid.with_array(result.label_map()), synthesised=joined_marks(seen_images.values()))
     volumes_ml = postprocessing.volumes_ml(label_map.array, bundle.labels, grid.spacing)
-    judged = quality.assess(bundle, checked, label_map, meter.measures(), volumes_ml, votes.doubts)
+    doubts = (*votes.doubts, *synthesised(bundle.channels, seen_images))
+    judged = quality.assess(bundle, checked, label_map, meter.measures(), volumes_ml, doubts)
     measurements = _measurements(bundle, label_map)
     clock.lap("finishing")
     job.progress("Finishing", 1, 1)
@@ -194,7 +196,7 @@ def _prepare(
     return scaling.apply(volume)[0], undo
 
 
-class _Regions:
+class Regions:
     """The regions of a case, put together from its parts; with ``probabilities`` ``(R, X, Y, Z)`` where they are kept."""
 
     def __init__(self, bundle: Bundle, grid: Image, options: Options) -> None:

@@ -16,12 +16,13 @@ import MedSegEffNetLib
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.models import card
 from MedSegEffNetLib.models.bundle import CARD, CONFIG, METADATA, OUR_KEY, SCHEMA, Bundle, sha256, terminology_data
-from MedSegEffNetLib.task import Ensemble, SegmentationTask, Step
+from MedSegEffNetLib.task import Ensemble, SegmentationTask, Step, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 LICENSE_NAME = "LICENSE"
+_MONAIS = {"network": "model"}  # the weights of a model of one network have the name that MONAI looks for
 LICENSE_TEXT = (
     "The weights of this model may be used for research only; they are no medical device.\n"
     "They were learnt from the data named in docs/README.md, whose licence applies to them as well.\n"
@@ -68,17 +69,23 @@ def build_bundle(folder: Path, training: FinishedTraining) -> Path:
     The OpenVINO form is left out where openvino is not installed; it is then made when the model is first used.
     """
     with atomic.replacing(folder) as temporary:
-        (temporary / "models").mkdir(parents=True)
-        (temporary / "configs").mkdir()
-        (temporary / "docs").mkdir()
         networks = [_save_weights(temporary, training, key) for key in training.weights]
         info = _info(training, networks)
-        _write_json(temporary / CONFIG, _inference_config(training))
-        (temporary / LICENSE_NAME).write_text(LICENSE_TEXT, encoding="utf-8")
-        (temporary / CARD).write_text(card.write_card(info, training.version, {}), encoding="utf-8")
-        _write_json(temporary / METADATA, _metadata(training, info))
-        _seal(temporary)
+        names = [[one.title for one in part] for part in (training.task.channels, training.task.regions)]
+        complete(temporary, all_metadata(training.task, training.version, info, *names))
     return folder
+
+
+def complete(folder: Path, metadata: dict[str, Any]) -> None:
+    """Write all of a model but its networks' files, which are in ``folder``, and seal it."""
+    info = metadata[OUR_KEY]
+    for name in (CONFIG, CARD):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    write_json(folder / CONFIG, inference_config(info))
+    (folder / LICENSE_NAME).write_text(LICENSE_TEXT, encoding="utf-8")
+    (folder / CARD).write_text(card.write_card(info, metadata["version"], {}), encoding="utf-8")
+    write_json(folder / METADATA, metadata)
+    seal(folder)
 
 
 @dataclass(frozen=True)
@@ -135,8 +142,8 @@ def publish(model: Path, publication: Publication, folder: Path) -> Path:
         (temporary / CARD).write_text(
             card.write_card(info, publication.version, publication.summaries), encoding="utf-8"
         )
-        _write_json(temporary / METADATA, metadata)
-        _seal(temporary)
+        write_json(temporary / METADATA, metadata)
+        seal(temporary)
     return folder
 
 
@@ -158,33 +165,42 @@ def average_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]
     }
 
 
-def _save_weights(folder: Path, training: FinishedTraining, key: str) -> dict[str, Any]:
-    """Write one network's files; returns what the metadata say of it."""
+def save_network(
+    folder: Path, key: str, name: str, arguments: Mapping[str, Any], weights: Mapping[str, Tensor]
+) -> dict[str, Any]:
+    """Write one network's files into ``folder`` of a model; returns what the metadata say of it."""
     import torch
 
     from MedSegEffNetLib import networks
 
-    network = networks.build(training.network, training.arguments).eval()
-    weights = training.weights[key]
+    network = networks.build(name, arguments).eval()
     halved = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
-    files = {"weights": f"models/{key}.pt", "ir": f"models/{key}.xml"}
+    files = {"weights": f"models/{_MONAIS.get(key, key)}.pt", "ir": f"models/{key}.xml"}
+    (folder / "models").mkdir(parents=True, exist_ok=True)
     torch.save(halved, folder / files["weights"])
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in halved.items()})
     try:
         from MedSegEffNetLib.models.ir import save_ir
 
-        save_ir(network, int(training.arguments["in_channels"]), folder / files["ir"])
+        save_ir(network, int(arguments["in_channels"]), folder / files["ir"])
     except ImportError:
         files["ir"] = ""
     return {
         "key": key,
-        "name": training.network,
-        "arguments": dict(training.arguments),
-        "channels": [key] if training.task.ensembles else [channel.name for channel in training.task.channels],
+        "name": name,
+        "arguments": dict(arguments),
         **files,
-        "context": training.context,
-        "divisor": int(network.divisor),
+        "divisor": int(network.divisor),  # type: ignore[arg-type]
         "depth": int(getattr(network, "depth", 0)),
+    }
+
+
+def _save_weights(folder: Path, training: FinishedTraining, key: str) -> dict[str, Any]:
+    """Write one network's files; returns what the metadata say of it."""
+    return {
+        **save_network(folder, key, training.network, training.arguments, training.weights[key]),
+        "channels": [key] if training.task.ensembles else [channel.name for channel in training.task.channels],
+        "context": training.context,
     }
 
 
@@ -196,7 +212,7 @@ def _info(training: FinishedTraining, networks: list[dict[str, Any]]) -> dict[st
         "name": training.name,
         "title": task.title,
         "inputs": [asdict(channel) for channel in task.channels],
-        "preprocessing": _steps(training.preprocessing),
+        "preprocessing": step_data(training.preprocessing),
         "networks": networks,
         "ensembles": [asdict(ensemble) for ensemble in (*training.ensembles, *task.ensembles)],
         "regions": [asdict(region) for region in task.regions],
@@ -212,50 +228,52 @@ def _info(training: FinishedTraining, networks: list[dict[str, Any]]) -> dict[st
         "activation": task.activation,
         "nested": task.nested,
         "thresholds": list(training.thresholds or (0.5,) * len(task.regions)),
-        "postprocessing": _steps(training.postprocessing),
+        "postprocessing": step_data(training.postprocessing),
         "files": {},
         "measured": dict(training.measured),
         "provenance": json.loads(json.dumps(training.provenance)),
     }
 
 
-def _metadata(training: FinishedTraining, info: dict[str, Any]) -> dict[str, Any]:
-    """MONAI's keys (https://monai.readthedocs.io, "MONAI Bundle Specification") and ours."""
-    task = training.task
-    required = {"efficientnet-pytorch": "0.7.1"} if "efficientnet" in training.network else {}
-    inputs = int(training.arguments["in_channels"])
-    outputs = int(training.arguments["out_channels"])
+def all_metadata(
+    task: Task, version: str, info: dict[str, Any], inputs: list[str], outputs: list[str]
+) -> dict[str, Any]:
+    """MONAI's keys (https://monai.readthedocs.io, "MONAI Bundle Specification") and ours, ``info``.
+
+    ``inputs`` and ``outputs`` name the network's channels, or those that come again and again.
+    """
+    network, provenance = info["networks"][0], info["provenance"]
+    kinds = "image", "segmentation" if info["labels"] else "image"
+    counts = (int(network["arguments"][name]) for name in ("in_channels", "out_channels"))
+    formats = [_data_format(*each, info) for each in zip(kinds, counts, (inputs, outputs), strict=True)]
     return {
         "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json",
-        "version": training.version,
-        "changelog": {training.version: "trained"},
+        "version": version,
+        "changelog": {version: "trained"},
         "monai_version": "1.6.1",
-        "pytorch_version": str(training.provenance.get("torch", "2.13.0")).split("+")[0],
+        "pytorch_version": str(provenance.get("torch", "2.13.0")).split("+")[0],
         "numpy_version": np.__version__,
-        "required_packages_version": required,
+        "required_packages_version": {"efficientnet-pytorch": "0.7.1"} if "efficientnet" in network["name"] else {},
         "name": info["name"],
         "task": task.title,
         "description": task.description,
         "authors": "MedSegEffNet developers",
         "copyright": "see LICENSE",
-        "data_source": str(training.provenance.get("data", {}).get("folder", "")),
+        "data_source": str(provenance.get("data", {}).get("folder", "")),
         "data_type": "images",
         "image_classes": ", ".join(channel.title for channel in task.channels),
-        "label_classes": ", ".join(f"{label.value} {label.name}" for label in task.labels),
-        "pred_classes": ", ".join(f"{number} {region.name}" for number, region in enumerate(task.regions)),
-        "eval_metrics": training.provenance.get("validation", {}),
+        "label_classes": ", ".join(f"{label['value']} {label['name']}" for label in info["labels"]),
+        "pred_classes": ", ".join(f"{number} {region['name']}" for number, region in enumerate(info["regions"])),
+        "eval_metrics": provenance.get("validation", {}),
         "intended_use": "research only; not for clinical use",
         "references": [" ".join((citation.text, citation.url)).strip() for citation in task.citations],
-        "network_data_format": {
-            "inputs": {"image": _data_format("image", info, inputs, [c.title for c in task.channels])},
-            "outputs": {"pred": _data_format("segmentation", info, outputs, [r.title for r in task.regions])},
-        },
+        "network_data_format": {"inputs": {"image": formats[0]}, "outputs": {"pred": formats[1]}},
         "medsegeffnet_version": MedSegEffNetLib.__version__,
         OUR_KEY: info,
     }
 
 
-def _data_format(kind: str, info: Mapping[str, Any], channels: int, names: list[str]) -> dict[str, Any]:
+def _data_format(kind: str, channels: int, names: list[str], info: Mapping[str, Any]) -> dict[str, Any]:
     network = info["networks"][0]
     depth = [network["depth"]] if network["depth"] else []
     return {
@@ -270,32 +288,46 @@ def _data_format(kind: str, info: Mapping[str, Any], channels: int, names: list[
     }
 
 
-def _inference_config(training: FinishedTraining) -> dict[str, Any]:
-    """What MONAI's ConfigParser builds the network from."""
-    return {
-        "imports": ["$from MedSegEffNetLib import networks"],
+def inference_config(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What MONAI's ConfigParser builds the network from and, of a segmentation with one, segments with.
+
+    The ids are those that MONAI Label's app for bundles looks for; see :mod:`MedSegEffNetLib.serving`.
+    """
+    network = info["networks"][0]
+    definition = {"name": network["name"], "arguments": network["arguments"]}
+    config = {
+        "imports": ["$import torch"],
         "bundle_root": ".",
-        "network_def": {
-            "_target_": "MedSegEffNetLib.networks.build",
-            "name": training.network,
-            "arguments": dict(training.arguments),
-        },
-        "weights": f"$@bundle_root + '/models/{next(iter(training.weights))}.pt'",
+        "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
+        "network_def": {"_target_": "MedSegEffNetLib.networks.build", **definition},
+        "weights": f"$@bundle_root + '/{network['weights']}'",
+    }
+    if len(info["networks"]) > 1 or not info["labels"]:
+        return config
+    ours = {name: {"_target_": f"MedSegEffNetLib.serving.{name}", "bundle_root": "@bundle_root"}
+            for name in ("Prepare", "Infer", "Finish")}  # fmt: skip
+    read = [{"_target_": "LoadImaged", "keys": "image"}, {"_target_": "EnsureChannelFirstd", "keys": "image"}]
+    return config | {
+        "preprocessing": {"_target_": "Compose", "transforms": [*read, ours["Prepare"]]},
+        "inferer": ours["Infer"],
+        "postprocessing": {"_target_": "Compose", "transforms": [ours["Finish"]]},
     }
 
 
-def _steps(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
+def step_data(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
+    """``steps`` for JSON."""
     return [{"name": step.name, "arguments": dict(step.arguments)} for step in steps]
 
 
-def _seal(folder: Path) -> None:
-    """Write the SHA-256 of every other file into the metadata."""
+def seal(folder: Path) -> None:
+    """Write the SHA-256 of every other file of a model into its metadata: it is whole from then on."""
     path = folder / METADATA
     metadata = json.loads(path.read_text(encoding="utf-8"))
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p != path)
     metadata[OUR_KEY]["files"] = {p.relative_to(folder).as_posix(): sha256(p) for p in files}
-    _write_json(path, metadata)
+    write_json(path, metadata)
 
 
-def _write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as ``path``, indented."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

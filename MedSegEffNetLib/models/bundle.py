@@ -135,6 +135,26 @@ class Bundle:
         return tuple(Region(**{**entry, "labels": tuple(entry["labels"])}) for entry in self.info["regions"])
 
     @property
+    def kind(self) -> str:
+        """``segmentation``, or ``synthesis`` where it makes images: it has :attr:`targets` then, and no labels."""
+        return "synthesis" if "targets" in self.info else "segmentation"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The channels that a synthesis model makes."""
+        return tuple(self.info["targets"])
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Plausible values of each target after N4: the training images' 1st and 99th percentile, the median of each."""
+        return {name: (float(low), float(high)) for name, (low, high) in self.info["ranges"].items()}
+
+    @property
+    def normalized(self) -> dict[str, tuple[float, float]]:
+        """What :attr:`ranges` are in the network's normalized units."""
+        return {name: (float(low), float(high)) for name, (low, high) in self.info["normalized"].items()}
+
+    @property
     def preprocessing(self) -> tuple[Step, ...]:
         """The steps with the statistics learnt from the training data."""
         return tuple(Step(entry["name"], entry["arguments"]) for entry in self.info["preprocessing"])
@@ -175,9 +195,13 @@ class Bundle:
         """Read every key once, so that a malformed one is met when the model is opened and not in the midst of work."""
         if not isinstance(self.metadata["version"], str):
             raise TypeError("version is no text")
-        if not (self.channels and self.regions and self.labels):
+        if self.kind == "synthesis":
+            names = {channel.name for channel in self.channels}
+            if not self.targets or not set(self.targets) <= names & set(self.ranges) & set(self.normalized):
+                raise ValueError("targets, ranges or normalized do not fit the inputs")
+        elif not (self.channels and self.regions and self.labels):
             raise ValueError("inputs, regions or labels are empty")
-        if self.info["activation"] not in ("sigmoid", "softmax") or len(self.info["thresholds"]) != len(self.regions):
+        elif self.info["activation"] not in ("sigmoid", "softmax") or len(self.info["thresholds"]) != len(self.regions):
             raise ValueError("activation or thresholds do not fit")
         if not self.info["networks"]:
             raise ValueError("networks is empty")

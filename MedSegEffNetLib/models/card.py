@@ -9,6 +9,13 @@ DISCLAIMER = (
     "Research only. Not for clinical use: no part of it is a medical device, and it has not been validated as one."
 )
 
+_MADE = (
+    "- What it makes is no measurement. It shows what images of this kind mostly look like beside the given ones; a "
+    "finding that the given images do not show can be missing, and one can be there that the patient does not have.",
+    "- Contrast enhancement cannot be known from images without contrast agent: a made T1 post-contrast shows none, or "
+    "a guess. It must not be used to tell whether a lesion enhances.",
+)
+
 
 def write_card(info: Mapping[str, Any], version: str, summary: Mapping[str, Any]) -> str:
     """Markdown text from the model's keys and the summaries of its evaluations by split (may be empty)."""
@@ -52,6 +59,8 @@ def _inputs(info: Mapping[str, Any]) -> str:
 
 
 def _labels(info: Mapping[str, Any]) -> str:
+    if "targets" in info:
+        return "Makes any one of " + ", ".join(f"`{name}`" for name in info["targets"]) + " from any of the others."
     return "Labels: " + ", ".join(f"{label['value']} {label['name']}" for label in info["labels"]) + "."
 
 
@@ -118,11 +127,14 @@ def _promotion(provenance: Mapping[str, Any]) -> list[str]:
         ]
         for region, figures in found["regions"].items():
             before, now = (
-                " / ".join(_number(figures[side][part]) for part in ("mean", "std", "median")) for side in ("old", "new")
+                " / ".join(_number(figures[side][part]) for part in ("mean", "std", "median"))
+                for side in ("old", "new")
             )
             change = f"{_number(figures['difference'])} ({_number(figures['low'])} to {_number(figures['high'])})"
             told_p = _number(figures["p"])
-            rows.append(f"| {region} | {before} | {now} | {change} | {told_p} | {figures['n']} | {figures['verdict']} |")
+            rows.append(
+                f"| {region} | {before} | {now} | {change} | {told_p} | {figures['n']} | {figures['verdict']} |"
+            )
         told += ["\n".join(rows), *(f"- {warning}" for warning in found.get("warnings", ()))]
     override = promotion.get("override")
     if override:
@@ -140,9 +152,12 @@ def _chosen_epoch(provenance: Mapping[str, Any]) -> str:
 def _figures(summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     if not summary:
         best = provenance.get("validation", {})
-        return (
-            f"Not evaluated yet. Dice on validation cases during training: {best.get('val_dice', float('nan')):.3f}."
-        )
+        if "val_ssim" in best:
+            found = ", ".join(
+                f"{name.removeprefix('val_')} {value:.3f}" for name, value in best.items() if "val_ssim" in name
+            )
+            return f"Not evaluated yet. On validation cases during training, each image from all others: {found}."
+        return f"Not evaluated yet. Dice on validation cases during training: {best.get('val_dice', float('nan')):.3f}."
     parts = []
     for split, regions in summary.items():
         rows = [
@@ -175,6 +190,8 @@ def _limits(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
         "- It does not know when the images show something else: a result is called doubtful by a few simple signs alone.",
     ]
     lines += [f"- {limit}" for limit in provenance.get("limits", [])]
+    if "targets" in info:
+        return "\n".join([*lines, *_MADE])
     optional = [channel["name"] for channel in info["inputs"] if not channel["required"]]
     if info.get("ensembles"):
         lines.append("- It takes any of its images, also a single one; the more there are, the better.")

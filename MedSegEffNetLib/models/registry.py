@@ -1,8 +1,15 @@
-"""Finds models: those that are shipped, and those of the user."""
+"""Finds models: those that are shipped, and those of the user.
+
+Of several versions of a name one is current: the newest that was promoted (:mod:`MedSegEffNetLib.models.promotion`), or
+the newest of all where none was; an update that ships a newer one does not take its place. A file
+``<name>.current.json`` in the user's folder, which a roll back writes, names another one until a newer comes.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from MedSegEffNetLib.errors import InputError
@@ -10,7 +17,7 @@ from MedSegEffNetLib.models.bundle import METADATA, Bundle
 from MedSegEffNetLib.resources import DATA_VARIABLE as DATA_VARIABLE
 from MedSegEffNetLib.resources import data_folder as data_folder
 from MedSegEffNetLib.resources import resources_folder
-from MedSegEffNetLib.task import Task, list_tasks
+from MedSegEffNetLib.task import list_tasks
 
 FOLDER_VARIABLE = "MEDSEGEFFNET_MODELS"
 
@@ -29,8 +36,43 @@ def search_path() -> list[Path]:
 def list_models() -> list[Bundle]:
     """All models that are found, by name, newest version first; what is no model, or a broken one, is passed over."""
     found = [bundle for bundle in _opened().values() if isinstance(bundle, Bundle)]
-    newest_first = sorted(found, key=lambda bundle: _version_key(bundle.version), reverse=True)
+    newest_first = sorted(found, key=lambda bundle: version_key(bundle.version), reverse=True)
     return sorted(newest_first, key=lambda bundle: bundle.name)
+
+
+def current(name: str, models: Sequence[Bundle] | None = None) -> Bundle | None:
+    """The version that ``name`` means, or None where there is no such model.
+
+    ``models`` as of :func:`list_models`, where they have been listed already.
+    """
+    versions = [bundle for bundle in (list_models() if models is None else models) if bundle.name == name]
+    if not versions:
+        return None
+    best = next((bundle for bundle in versions if is_promoted(bundle)), versions[0])
+    version, over = _rolled_back(name)
+    if not version or version_key(best.version) > version_key(over):
+        return best
+    # Where that version was removed, the one before it.
+    return next((bundle for bundle in versions if version_key(bundle.version) <= version_key(version)), best)
+
+
+def is_promoted(bundle: Bundle) -> bool:
+    """Whether the model took its place as a version by a promotion, here or where it was exported."""
+    return bool(bundle.info["provenance"].get("promotion"))
+
+
+def current_file(name: str) -> Path:
+    """What a roll back writes: ``schema``, ``version`` (which is current) and ``over`` (the newest there was)."""
+    return user_folder() / f"{name}.current.json"
+
+
+def _rolled_back(name: str) -> tuple[str, str]:
+    """The version and the newest one of :func:`current_file`; empty where there is none or it is damaged."""
+    try:
+        content = json.loads(current_file(name).read_text(encoding="utf-8"))
+        return str(content["version"]), str(content["over"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", ""
 
 
 def broken_models() -> dict[Path, InputError]:
@@ -51,7 +93,9 @@ def _opened() -> dict[Path, Bundle | InputError]:
 
 
 def find(model: str) -> Bundle:
-    """The model meant by a name, ``name@version``, a bundle's folder, or a task's id (its default model).
+    """The model meant by a name (its current version), ``name@version``, a bundle's folder, or a task's id.
+
+    A task's id means its default model, in the version that is current.
 
     Raises
     ------
@@ -68,11 +112,13 @@ def find(model: str) -> Bundle:
         if not name:
             raise InputError(
                 f"no model of task {task.id} is shipped yet",
-                hint=_how_to_get_one(task),
+                hint=f"train one: medsegeffnet train {task.id} --data FOLDER --run FOLDER",
             )
-    for bundle in models:
-        if bundle.name == name and version in ("", bundle.version):
-            return bundle
+    found = current(name, models)
+    if version:
+        found = next((bundle for bundle in models if (bundle.name, bundle.version) == (name, version)), None)
+    if found is not None:
+        return found
     broken = ", ".join(folder.name for folder in broken_models())
     raise InputError(
         f"there is no model '{model}'" + (f" among those that can be read (not: {broken})" if broken else ""),
@@ -81,11 +127,6 @@ def find(model: str) -> Bundle:
     )
 
 
-def _how_to_get_one(task: Task) -> str:
-    if task.kind == "segmentation":
-        return f"train one: medsegeffnet train {task.id} --data FOLDER --run FOLDER"
-    return "this version cannot train one either"
-
-
-def _version_key(version: str) -> tuple[int, ...]:
+def version_key(version: str) -> tuple[int, ...]:
+    """What versions are put in order by."""
     return tuple(int(part) if part.isdigit() else 0 for part in version.split("."))

@@ -72,11 +72,11 @@ def import_model(source: Path, told: Told = silent) -> Bundle:
     MedSegEffNetError
         It could not be written.
     """
-    with _files_of(source) as found, _staging() as staging:
+    with _files_of(source) as found, staging() as draft:
         files = _model_files(source, found)
-        _copy(source, files, staging / "model", told)
+        _copy(source, files, draft / "model", told)
         told("Check", 0, 1)
-        bundle = _checked(source, staging / "model")
+        bundle = _checked(source, draft / "model")
         told("Check", 1, 1)
         return _install(source, bundle)
 
@@ -125,9 +125,9 @@ def remove_model(folder: Path) -> None:
             expected=f"a model in {user_folder()}",
             hint="models that come with MedSegEffNet stay; a model elsewhere is removed by deleting its folder",
         )
-    with _staging() as staging:
+    with staging() as draft:
         try:
-            os.replace(folder, staging / "removed")
+            os.replace(folder, draft / "removed")
         except OSError as error:
             explained = atomic.write_error(folder, error)
             explained.hint = "wait until no program uses the model, and try again"
@@ -140,21 +140,21 @@ def is_users(folder: Path) -> bool:
 
 
 @contextmanager
-def _staging() -> Iterator[Path]:
+def staging() -> Iterator[Path]:
     """A folder beside the user's models that no listing takes for a model; gone at the end."""
     folder = user_folder()
-    staging = folder / f"{_STAGING}{uuid.uuid4().hex[:12]}"
+    draft = folder / f"{_STAGING}{uuid.uuid4().hex[:12]}"
     try:
-        staging.mkdir(parents=True)
+        draft.mkdir(parents=True)
     except OSError as error:
-        raise atomic.write_error(staging, error) from error
+        raise atomic.write_error(draft, error) from error
     try:
         for old in folder.glob(f"{_STAGING}*"):
             if time.time() - old.stat().st_mtime > _STALE:
                 shutil.rmtree(old, ignore_errors=True)
-        yield staging
+        yield draft
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 @contextmanager
@@ -307,12 +307,17 @@ def _checked(source: Path, folder: Path) -> Bundle:
             hint="get the model again from where it comes; nothing was installed",
         ) from error
     for word in (bundle.name, bundle.version):
-        if not _NAME.fullmatch(word) or _RESERVED.fullmatch(word) or word.endswith("."):
+        if not is_usable_name(word):
             raise InputError(
                 f"{source}: the model calls itself '{bundle.name}', version '{bundle.version}'",
                 expected="a name and a version of letters, digits, '.', '-' and '_' (64 at most)",
             )
     return bundle
+
+
+def is_usable_name(word: str) -> bool:
+    """Whether a model's name or version is one that every system can write: it becomes a folder's name."""
+    return bool(_NAME.fullmatch(word)) and not _RESERVED.fullmatch(word) and not word.endswith(".")
 
 
 def _install(source: Path, new: Bundle) -> Bundle:

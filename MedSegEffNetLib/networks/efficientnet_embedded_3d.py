@@ -112,11 +112,13 @@ class EmbeddedEfficientNet3D(nn.Module):
     ----------
     depth : slices that it sees at once. Fewer are padded; more are seen as overlapping stacks whose logits are averaged.
     divisor : height and width are padded to multiples of it.
+    encoder_parts : modules that stay as they are where the decoder alone is trained.
     auxiliary_loss : loss of the reconstruction branch in the last forward pass of a training, else None.
     """
 
     divisor = 32
     dimensions = 3
+    encoder_parts = ("compress", "encoder")
 
     def __init__(
         self,
@@ -142,7 +144,7 @@ class EmbeddedEfficientNet3D(nn.Module):
         super().train(mode)
         if self.encoder.start != "random":
             for module in self.encoder.modules():
-                if isinstance(module, nn.BatchNorm2d):
+                if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm):
                     module.eval()
         return self
 

@@ -55,15 +55,13 @@ def write_segmentation_report(
 
     Parameters
     ----------
-    channels : images (X, Y, Z) by the name to be shown; those on another grid than ``label_map`` are resampled to it.
+    channels : images (X, Y, Z) by the name to be shown (with a word where a network made them), resampled to ``label_map``.
     label_map : integers (X, Y, Z) with the values of ``labels``. Where its spacing is not known, voxels are counted
         instead of mL, and no orientation letters are drawn.
     volumes_ml : volume of each label in mL, by its name.
     regions : sets of labels whose volumes are listed too, the outermost first.
-    model : name and version.
-    card : the part of the model card to show, Markdown.
-    warnings : sentences shown at the top.
-    doubts : reasons why the result is doubtful; None: nobody looked for any.
+    model : name and version. card : the part of the model card to show, Markdown.
+    warnings : shown at the top. doubts : reasons why the result is doubtful; None: nobody looked for any.
     measurements : what was measured beyond volumes: names and values with their units, as texts.
     maps : values at each voxel of ``label_map``, each shown over the image beside the labels' borders.
     shown_on : the channel that comes first; empty, or not among the channels: where the labeled part stands out most.
@@ -72,13 +70,14 @@ def write_segmentation_report(
 
     ``ValueError`` for a channel of several components; :class:`MedSegEffNetError` when a file cannot be written.
     """
+    banner, shown_on, channels = _named(shown_on, channels, label_map)
     scene = pictures.make_scene(channels, {"labels": label_map}, shown_window)
     main = shown_on if shown_on in channels else pictures.clearest_channel(scene, "labels")
     present = [label for label in labels if np.any(label_map.array == label.value)]
     views = [item for name in sorted(channels, key=lambda name: name != main) for item in _views(scene, name, present)]
     others, strip = _channels(scene), _strip(scene, main, present)
     mapped = [item for one in maps for item in _mapped(scene, main, label_map, one)]
-    made = {**({"model": model} if model else {}), **(provenance or {}), **(measured or {})}
+    how = {**({"model": model} if model else {}), **(provenance or {}), **(measured or {})}
     parts = [
         page.section("Segmentation", _legend(present), _figures(views, "20rem"), _unknown(scene)),
         page.section("Volumes", _volumes(label_map, labels, regions, volumes_ml)),
@@ -86,11 +85,24 @@ def write_segmentation_report(
         page.section("Slices through the segmented part" if present else "Slices", _figures(strip, "15rem")),
         page.section("Images without contours", _figures(others, "20rem")),
         page.section("Model", page.markdown(card)),
-        page.section("How this was made", page.facts(made)),
+        page.section("How this was made", page.facts(how)),
     ]
     told = list(warnings) if present else ["Nothing was segmented: no voxel has a label.", *warnings]
     _write_pictures(Path(path).with_name(f"{Path(path).stem}_pictures"), [*views, *mapped, *strip, *others])
-    atomic.write_text(Path(path), page.document(title, _subtitle(channels, label_map), parts, told, _verdict(doubts)))
+    subtitle, verdict = _subtitle(channels, label_map), banner + _verdict(doubts)
+    atomic.write_text(Path(path), page.document(title, subtitle, parts, told, verdict))
+
+
+def _named(shown_on: str, channels: Mapping[str, Image], label_map: Image) -> tuple[str, str, dict[str, Image]]:
+    """A banner where a network made some of what is shown (empty: none did), and names under which all is shown."""
+    made = [f"{name} was synthesised by {image.synthesised}." for name, image in channels.items() if image.synthesised]
+    if label_map.synthesised and not made:
+        made = [f"The segmentation was made from images synthesised by {label_map.synthesised}."]
+    banner = (
+        page.badge("doubtful", "Synthesised: not everything on this page was taken by a scanner", made) if made else ""
+    )
+    names = {name: f"{name} (synthesised)" if image.synthesised else name for name, image in channels.items()}
+    return banner, names.get(shown_on, ""), {names[name]: image for name, image in channels.items()}
 
 
 def _legend(labels: Sequence[Label]) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.readers import read_folder
-from MedSegEffNetLib.dataset.snapshots import cases_of_snapshot
-from MedSegEffNetLib.dataset.splits import split_by_patient
-from MedSegEffNetLib.dataset.store import Dataset
+from MedSegEffNetLib.dataset.snapshots import accepted, case_of, cases_of_snapshot
+from MedSegEffNetLib.dataset.splits import read_splits, split_by_patient
+from MedSegEffNetLib.dataset.store import INFO, Dataset
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.task import SegmentationTask
 from MedSegEffNetLib.training.config import Recipe
@@ -17,14 +17,15 @@ from MedSegEffNetLib.training.config import Recipe
 def split_cases(data: Path, snapshot: str, task: SegmentationTask, recipe: Recipe) -> dict[str, list[Case]]:
     """The cases in ``data`` (of ``snapshot``, if it names one of a curated data set) by split, ``train`` and ``val`` at least.
 
-    Where the layout says nothing of splits, they are made by patient after the recipe's fractions and seed.
+    Cases with images that a network made are left out unless the recipe has ``with_synthesised``. Where the layout says
+    nothing of splits, they are made by patient after the recipe's fractions and seed.
 
     Raises
     ------
     InputError
         The folder or the snapshot cannot be read, or there are too few patients.
     """
-    cases = cases_of_snapshot(Dataset.open(data), snapshot) if snapshot else read_folder(data, task)
+    cases = _cases(data, snapshot, task, recipe.with_synthesised)
     if any(case.split for case in cases):
         parts = {name: [case for case in cases if case.split == name] for name in ("train", "val", "test")}
         if not parts["val"]:
@@ -43,3 +44,27 @@ def split_cases(data: Path, snapshot: str, task: SegmentationTask, recipe: Recip
                 expected="at least one patient to train on and another one to validate on",
             )
     return parts
+
+
+def _cases(data: Path, snapshot: str, task: SegmentationTask, with_synthesised: bool) -> list[Case]:
+    if snapshot:
+        cases = cases_of_snapshot(Dataset.open(data), snapshot)
+    elif with_synthesised and (data / INFO).is_file():
+        dataset = Dataset.open(data)
+        splits = read_splits(dataset)
+        records = accepted(dataset, synthesised=True)
+        cases = [case_of(dataset, record, splits.of(record.patient) if splits else "", 0) for record in records]
+        if not cases:
+            raise InputError(
+                f"{data} has no accepted case", hint="accept cases first; others are not used for training"
+            )
+    else:
+        cases = read_folder(data, task)
+    kept = [case for case in cases if with_synthesised or not case.synthesised()]
+    if not kept:
+        raise InputError(
+            f"all cases of {data} have images that a network made",
+            expected="images that were taken of patients",
+            hint="set with_synthesised=true to train on them all the same; the model will say so",
+        )
+    return kept

@@ -9,6 +9,7 @@ import torch
 
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.training import distributed
 
 LAST = Path("checkpoints") / "last.pt"
 BEST = Path("checkpoints") / "best.pt"
@@ -20,7 +21,12 @@ def best_by(figure: str) -> Path:
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
-    """Write ``content`` (tensors, numbers, texts, lists and dictionaries of them) as ``path``."""
+    """Write ``content`` (tensors, numbers, texts, lists and dictionaries of them) as ``path``.
+
+    Of several processes the first one does.
+    """
+    if distributed.rank():
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic.replacing(path) as temporary:
         torch.save(content, temporary)

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.training.settings import Settings, check_number
 
 # The settings of MedSegEffNetLib.augmentation.Augmentation, which needs torch; a test holds them together.
 AUGMENTATIONS = {
     *("rotation_degrees", "zoom", "shift", "flip_left_right", "flip_up_down"),
     *("intensity", "gamma", "noise", "bias_field", "blur"),
 }
-_CHOICES = {
+CHOICES = {
     "optimizer": ("adam", "adamw", "sgd"),
     "schedule": ("constant", "plateau", "cosine", "step"),
     "monitor": ("dice", "iou", "accuracy", "loss", "epoch"),
     "loss": ("bce", "soft_dice", "ce_dice", "mse"),
     "precision": ("float32", "bfloat16"),
+    "trained": ("all", "decoder"),
 }
 _PIXELS = (16, 4096)  # of a slice's side
+# How far a strength above 1 may raise a change: one that is always there teaches no more than one that never is.
+_SOMETIMES = 0.5  # probabilities
+_HIGHEST = {"rotation_degrees": 180.0, "zoom": 0.9, "gamma": 0.9, "shift": 0.5}
+_HARDLY = 1e-6
+_PROBABILITIES = ("flip_left_right", "flip_up_down", "blur")
 # Least and most of each number.
 _WHOLE = {
     "epochs": (1, 1_000_000),
@@ -40,13 +46,14 @@ _REAL = {
     "decay": (1e-6, 1.0),
     "warmup": (0.0, 1e6),
     "validation_fraction": (0.001, 0.999),
+    "augmentation_strength": (0.0, 3.0),
     "background_noise": (0.0, 0.49),  # a target of 0.5 is no background any more
     **dict.fromkeys(("ema", "channel_dropout", "synthetic_share", "test_fraction"), (0.0, 0.99999)),
 }
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Settings):
     """How a network is trained.
 
     Parameters
@@ -60,6 +67,8 @@ class Recipe:
     samples_per_epoch : volumes (3D) drawn in an epoch; 0: as many as there are cases.
     synthetic_share : part of these volumes that are synthetic patients with tumors (3D brain MRI alone).
     channels : channels to train a network for, in a task with one network a channel; empty: all that the cases have.
+    trained : ``all``, or ``decoder``: the encoder's weights and statistics stay those of the model to start from.
+    with_synthesised : whether cases whose images a network made are learnt from and validated on.
     optimizer, learning_rate, weight_decay : ``adam``, ``adamw`` or ``sgd`` (Nesterov momentum 0.9).
     schedule : ``plateau`` multiplies the rate by ``decay`` after ``patience`` epochs without improvement of the monitor,
         ``step`` every ``patience`` epochs, ``cosine`` falls to 1 % at the last epoch, ``constant`` stays.
@@ -72,9 +81,11 @@ class Recipe:
     ema : decay a step of the running average of the weights, which is what is validated and kept; 0: none.
     channel_dropout : probability that an optional channel is taken away (its substitute stands in).
     precision : ``bfloat16`` uses mixed precision.
+    seed : the same seed, cases and settings give the same training again.
     validation_fraction, test_fraction : parts by patient where the data bring no split.
     network : arguments that replace those of the task's network.
     augmentation : settings of :class:`MedSegEffNetLib.augmentation.Augmentation`.
+    augmentation_strength : what all of them are multiplied by, see :attr:`changes`.
     """
 
     epochs: int = 100
@@ -86,6 +97,8 @@ class Recipe:
     samples_per_epoch: int = 0
     synthetic_share: float = 0.0
     channels: tuple[str, ...] = ()
+    trained: str = "all"
+    with_synthesised: bool = False
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
@@ -106,22 +119,25 @@ class Recipe:
     test_fraction: float = 0.0
     network: Mapping[str, Any] = field(default_factory=dict)
     augmentation: Mapping[str, Any] = field(default_factory=dict)
+    augmentation_strength: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
+        for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is '{getattr(self, name)}', not one of {', '.join(choices)}")
+        if not isinstance(self.with_synthesised, bool):
+            raise ValueError(f"with_synthesised is {self.with_synthesised}, not true or false")
         for name, (least, most) in _WHOLE.items():
-            _check_number(name, getattr(self, name), int, least, most)
+            check_number(name, getattr(self, name), int, least, most)
         for name, (lowest, highest) in _REAL.items():
-            _check_number(name, getattr(self, name), float, lowest, highest)
-        unknown = set(self.also_monitor) - (set(_CHOICES["monitor"]) - {self.monitor})
+            check_number(name, getattr(self, name), float, lowest, highest)
+        unknown = set(self.also_monitor) - (set(CHOICES["monitor"]) - {self.monitor})
         if unknown:
             raise ValueError(f"also_monitor names {', '.join(sorted(unknown))}, not figures beside {self.monitor}")
         if len(self.patch_size) not in (0, 2, 3):
             raise ValueError(f"patch_size has {len(self.patch_size)} numbers, not 2 (3 for volumes)")
         for length in self.patch_size:
-            _check_number("patch_size", length, int, *_PIXELS)
+            check_number("patch_size", length, int, *_PIXELS)
         if 0 < self.size < _PIXELS[0]:
             raise ValueError(f"size is {self.size}, not 0 or {_PIXELS[0]} and more")
         if self.validation_fraction + self.test_fraction >= 1:
@@ -130,67 +146,18 @@ class Recipe:
         if unknown:
             raise ValueError(f"augmentation has no setting {', '.join(sorted(unknown))}")
         for name, value in self.augmentation.items():
-            _check_number(f"augmentation.{name}", value, float, 0, 0.99 if name in ("zoom", "gamma") else 360)
+            check_number(f"augmentation.{name}", value, float, 0, 0.99 if name in ("zoom", "gamma") else 360)
 
-    @classmethod
-    def from_mapping(cls, settings: Mapping[str, Any]) -> Recipe:
-        """From a task's data or a run's file; an :class:`InputError` names a setting that does not exist or fit."""
-        known = {setting.name for setting in fields(cls)}
-        unknown = set(settings) - known
-        if unknown:
-            raise InputError(
-                f"a training has no setting '{', '.join(sorted(unknown))}'",
-                expected="one of " + ", ".join(sorted(known)),
-            )
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
-        }
-        try:
-            return cls(**values)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"the training's settings do not fit: {error}") from error
+    @property
+    def changes(self) -> dict[str, float]:
+        """:attr:`augmentation` at its strength; beyond 1 no probability rises above a half.
 
-    def with_texts(self, settings: Mapping[str, str]) -> Recipe:
-        """The recipe with settings as they are typed: ``epochs=5``, ``augmentation.zoom=0.1``, ``network.variant=b2``."""
-        values = asdict(self)
-        for key, text in settings.items():
-            name, _, inner = key.partition(".")
-            value = _parse(text)
-            if inner and isinstance(values.get(name), dict):
-                values[name] = {**values[name], inner: value}
-            else:
-                values[key] = value
-        for name, value in values.items():
-            current = getattr(self, name, None)
-            if isinstance(current, tuple) and isinstance(value, (int, float)):
-                values[name] = (value, value)
-            elif isinstance(current, tuple) and isinstance(value, str):
-                values[name] = tuple(value.split(","))
-            elif isinstance(current, float) and isinstance(value, int):
-                values[name] = float(value)
-            elif name in {s.name for s in fields(self)} and not isinstance(value, type(current) | list):
-                raise InputError(f"setting {name} is '{value}'", expected=f"a {type(current).__name__}")
-        return Recipe.from_mapping(values)
-
-    def as_mapping(self) -> dict[str, Any]:
-        """All settings, ready for JSON."""
-        return asdict(self)
-
-    def replaced(self, **settings: Any) -> Recipe:
-        """A copy with some settings changed."""
-        return replace(self, **settings)
-
-
-def _check_number(name: str, value: Any, kind: type[int] | type[float], least: float, most: float) -> None:
-    """Raise a ``ValueError`` if ``value`` is no number of this kind within the limits; NaN lies within none."""
-    fits = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
-    if not fits or not least <= value <= most:
-        what = "a whole number" if kind is int else "a number"
-        raise ValueError(f"{name} is {value}, not {what} from {least:g} to {most:g}")
-
-
-def _parse(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
+        Where patches are cut at random (``shift``), they still are at strength 0: the network must see all of a picture.
+        """
+        found = {}
+        for name, value in self.augmentation.items():
+            most = _SOMETIMES if name in _PROBABILITIES else _HIGHEST.get(name, math.inf)
+            found[name] = min(value * self.augmentation_strength, max(value, most))
+        if self.patch_size and self.augmentation.get("shift"):
+            found["shift"] = max(found["shift"], _HARDLY)
+        return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.geometry import Volume
 from MedSegEffNetLib.preprocessing import Pipeline, stack
 from MedSegEffNetLib.task import Channel, SegmentationTask
+from MedSegEffNetLib.training import distributed
 from MedSegEffNetLib.training.config import Recipe
 
 if TYPE_CHECKING:
@@ -38,6 +40,10 @@ class Slices:
 
     def has_region(self) -> np.ndarray:
         """Which slices ``(Z,)`` hold any region."""
+        return self._full
+
+    @functools.cached_property
+    def _full(self) -> np.ndarray:
         first = 1 if len(self.targets) and self.targets.shape[1] > 1 and self._exclusive() else 0
         return np.asarray(self.targets[:, first:].any(axis=(1, 2, 3)))
 
@@ -121,6 +127,8 @@ class SliceFeed:
     ) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
         """Number of batches of an epoch, and the batches."""
         order = epoch_order(cases, self.recipe.empties_per_epoch, draw)
+        order = distributed.own_part(order, self.recipe.batch_size)
+        distributed.part_ways(draw)
         dropout = ChannelDropout(self.channels, self.recipe.channel_dropout, draw.random)
         stream = batches(cases, order, self.recipe.batch_size, self.recipe.context, dropout)
         return math.ceil(len(order) / self.recipe.batch_size), stream

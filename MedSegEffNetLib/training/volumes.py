@@ -13,6 +13,7 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.geometry import Volume
 from MedSegEffNetLib.preprocessing import Pipeline
 from MedSegEffNetLib.task import SegmentationTask
+from MedSegEffNetLib.training import distributed
 from MedSegEffNetLib.training.config import Recipe
 
 
@@ -83,8 +84,9 @@ class VolumeFeed:
         """Number of batches of an epoch, and the batches: every case once, or ``samples_per_epoch`` in all."""
         wanted = self.recipe.samples_per_epoch or len(cases)
         rounds = [draw.permutation(len(cases)) for _ in range(-(-wanted // len(cases)))]
-        order = np.concatenate(rounds)[:wanted].tolist()
         size = self.recipe.batch_size
+        order = distributed.own_part(np.concatenate(rounds)[:wanted].tolist(), size)
+        distributed.part_ways(draw)
         groups = [order[start : start + size] for start in range(0, len(order), size)]
         return len(groups), (self.batch([cases[number] for number in group], draw) for group in groups)
 
@@ -106,7 +108,7 @@ class VolumeFeed:
     def _window(self, depth: int, draw: np.random.Generator) -> slice:
         wanted = self.recipe.patch_size[2] if len(self.recipe.patch_size) == 3 else depth
         free = max(0, depth - wanted)
-        start = int(draw.integers(free + 1)) if self.recipe.augmentation.get("shift") else free // 2
+        start = int(draw.integers(free + 1)) if self.recipe.changes.get("shift") else free // 2
         return slice(start, start + min(depth, wanted))
 
 

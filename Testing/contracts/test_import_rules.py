@@ -43,11 +43,15 @@ ALLOWED = {
     "report": GROUND | {"reporting"},
     "comparison": GROUND | {"metrics"},
     **dict.fromkeys(NUMERIC - {"networks"}, GROUND | NUMERIC),
-    "models": GROUND | {"networks"},
+    "models": GROUND | {"networks", "job"},
     "inference": GROUND | NUMERIC | {"job", "measures", "report", "models"},
-    "training": GROUND | NUMERIC | {"job", "report", "models", "dataset", "inference", "synthetic"},
+    "training": GROUND | NUMERIC | {"job", "report", "reporting", "models", "dataset", "inference", "synthesis", "synthetic"},
+    "synthesis": GROUND | NUMERIC | {"dataset", "inference", "job", "models", "report", "reporting", "terminal"},
     "diagnosis": {"inference"},
     "evaluation": GROUND | NUMERIC | {"job", "measures", "report", "models", "dataset", "inference", "terminal"},
+    "serving": GROUND | {"inference", "models", "preprocessing"},
+    "model_comparison": GROUND
+    | {"comparison", "dataset", "evaluation", "inference", "job", "metrics", "models", "report"},
 }
 TOP = {"commands", "__main__"}  # these may import everything
 

@@ -27,6 +27,7 @@ ALLOWED = {
     "dataset.locks",
     "dataset.readers",
     "dataset.records",
+    "dataset.selections",
     "dataset.series_names",
     "dataset.snapshots",
     "dataset.splits",
@@ -39,11 +40,17 @@ ALLOWED = {
     "labelops",
     "metrics",
     "models.bundle",
+    "models.comparisons",
+    "models.promotion",
     "models.registry",
+    "models.sources",
     "models.transfer",
+    "models.versions",
+    "processes",
     "resources",
     "task",
     "tasks",
+    "training.config",
 }
 HEAVY = {"torch", "monai", "openvino", "scipy", "pandas", "matplotlib", "nibabel"}
 

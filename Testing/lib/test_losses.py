@@ -33,13 +33,13 @@ def test_soft_dice_is_the_squared_form():
 
 @pytest.mark.parametrize("alpha", [0.05, 0.2, 0.4])
 def test_the_dice_does_not_change_with_the_noise_on_the_background(alpha):
-    from MedSegEffNetLib.training.loop import _raise_background
+    from MedSegEffNetLib.training.learner import raise_background
 
     draw = torch.Generator().manual_seed(0)
     logits = torch.randn(1, 3, 8, 16, 16, generator=draw)
     targets = (torch.rand(logits.shape, generator=draw) > 0.99).float()
     targets[:, 1, :2] = -1
-    noisy = _raise_background(targets, alpha, draw)
+    noisy = raise_background(targets, alpha, draw)
     assert (noisy != targets).any()
     assert torch.equal(soft_dice(logits, noisy), soft_dice(logits, targets))
     assert cross_entropy(logits, noisy) > cross_entropy(logits, targets)

@@ -132,6 +132,16 @@ def test_the_background_gets_its_marker():
     assert (prepared.array[:, 20, 24, 6] > 0).all()
 
 
+@pytest.mark.parametrize("fill", [False, True])
+def test_what_a_slice_of_the_head_encloses_is_background_only_where_holes_are_left(fill):
+    array = np.zeros((1, 12, 10, 4), dtype=np.float32)
+    array[:, :8, 2:9] = 100  # it touches the edge
+    array[:, 3:5, 4:6] = 0
+    prepared, _ = only("mark_background", value=-9, fill=fill).apply(Volume(array, np.eye(4)))
+    assert (prepared.array[0, 3:5, 4:6] == (0 if fill else -9)).all()
+    assert (prepared.array[0, 9:] == -9).all()
+
+
 def test_a_window_maps_hounsfield_units_and_leaves_8_bit_images_alone():
     hounsfield = Volume(np.array([-3000, -1350, -600, 150, 3000], dtype=np.float32).reshape(1, 5, 1, 1), np.eye(4))
     prepared, _ = only("window", center=-600, width=1500).apply(hounsfield)

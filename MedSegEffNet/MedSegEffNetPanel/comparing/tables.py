@@ -42,6 +42,7 @@ def fill_table(table: Any, rows: Sequence[Sequence[str]], tips: Sequence[str] = 
             if column:
                 item.setTextAlignment(int(qt.Qt.AlignRight | qt.Qt.AlignVCenter))
     table.resizeColumnsToContents()
+    table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)  # again: it was sized like the others
     shown = sum(table.rowHeight(row) for row in range(min(_MOST, len(rows))))
     table.setFixedHeight(table.horizontalHeader().height + shown + 2 * table.frameWidth)
     table.visible = bool(rows)

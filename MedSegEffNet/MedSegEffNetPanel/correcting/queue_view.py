@@ -105,6 +105,11 @@ class QueueView:
         self._skipped.add(case_id)
         self._arrange()
 
+    def least_sure_first(self) -> None:
+        """Show what is to be done, in the order of how unsure the model is."""
+        for box, name in ((self._ui.stateBox, TO_DO), (self._ui.orderBox, "unsure")):
+            box.setCurrentIndex(box.findData(name))
+
     def _on_data_set(self) -> None:
         self._skipped.clear()
         self._open_id = ""

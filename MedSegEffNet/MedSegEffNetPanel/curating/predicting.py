@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,13 +112,29 @@ class PredictView:
         self._panel.models_changed.disconnect(self.show_models)
         self._panel.environment.changed.disconnect(self._section.refresh)
 
-    def _reasons(self) -> list[str]:
+    def start(self, key: str, states: Sequence[str]) -> PanelJob | None:
+        """Let the model ``key`` (``name@version``) label the cases in these states; None: it could not begin, as is told."""
+        keys = [entry.key for entry in self._entries]
+        if key not in keys:
+            self._section.work.say(_("The model {key} is not installed.").format(key=key))
+            return None
+        self._ui.predictModel.setCurrentIndex(keys.index(key))
+        return self._submit(self._entries[keys.index(key)], states)
+
+    def reasons(self) -> list[str]:
+        """Why no prediction can begin now, whatever it is of; empty: one can."""
         reasons = self._section.reasons(of_work=False)
+        if self._running():
+            reasons.append(_("A prediction is under way."))
         if self._panel.curation.dataset is not None and not self._entries:
             reasons.append(_("No model of this task is installed: import one in Models."))
         status = self._panel.environment.status()
         if not status.ready:
             reasons.append(sentences(status.text, status.hint_elsewhere))
+        return reasons
+
+    def _reasons(self) -> list[str]:
+        reasons = self.reasons()
         state = str(self._ui.predictState.currentData)
         if self._panel.curation.dataset is not None and not self._counts[state]:
             reasons.append(_("No case is {state}.").format(state=texts.state_text(state)))
@@ -131,19 +147,24 @@ class PredictView:
         if self._job is not None and self._running():
             self._job.cancel()
             return
+        self._submit(self._entries[self._ui.predictModel.currentIndex], [str(self._ui.predictState.currentData)])
+
+    def _submit(self, entry: model_list.ModelEntry, states: Sequence[str]) -> PanelJob | None:
         try:
             folder = self._panel.new_run("predict")
         except MedSegEffNetError as error:
             self._section.work.say_error(error)
-            return
-        dataset, entry = self._panel.curation.dataset, self._entries[self._ui.predictModel.currentIndex]
+            return None
+        dataset = self._panel.curation.dataset
         options = replace(self._panel.section("segment").advanced.options(), ensemble="")
         words = ["dataset", "predict", str(dataset.folder), "--model", str(entry.folder), *options.words()]
-        words += ["--state", str(self._ui.predictState.currentData), "--author", self._panel.curation.author]
+        words += ["--state", ",".join(states), "--author", self._panel.curation.author]
         self._panel.settings.keep(_LAST_RUN, folder)
         self._section.work.forget()
         title = _("Predicting {title}").format(title=dataset.info.title)
-        self._follow(self._panel.jobs.submit(title, words, folder, detached=True))
+        job = self._panel.jobs.submit(title, words, folder, detached=True)
+        self._follow(job)
+        return job
 
     def _follow(self, job: PanelJob) -> None:
         if self._job is not None:

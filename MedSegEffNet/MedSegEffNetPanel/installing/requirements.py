@@ -19,7 +19,8 @@ BASE = ("numpy>=1.26,<3", "SimpleITK>=2.3,<3", "pillow>=10.1,<14")  # Slicer has
 _LIGHT = (*BASE, "openvino>=2024.4,<=2026.4.1")
 _TORCH = (*_LIGHT, "torch>=2.4,<=2.13.0", "efficientnet-pytorch>=0.7.1,<0.8")
 _DICOM_SEG = "highdicom>=0.27,<0.29"  # to import and export labels as DICOM SEG
-REQUIREMENTS = {LIGHT: _LIGHT, GPU: _TORCH, TRAINING: (*_TORCH, _DICOM_SEG)}
+_CURVES = "tensorboardX>=2.6,<3"  # event files of a training
+REQUIREMENTS = {LIGHT: _LIGHT, GPU: _TORCH, TRAINING: (*_TORCH, _DICOM_SEG, _CURVES)}
 # Module -> name under which it is installed.
 BASE_MODULES = {"numpy": "numpy", "SimpleITK": "SimpleITK", "PIL": "pillow"}
 ENGINE_MODULES = {"openvino": "openvino", "torch": "torch"}

@@ -13,6 +13,7 @@ from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetPanel.environment import GPU, LIGHT, SIZES, TRAINING
 from MedSegEffNetPanel.installing import texts
 from MedSegEffNetPanel.installing.kit import Kit
+from MedSegEffNetPanel.remote import Place
 from MedSegEffNetPanel.sections import Section
 from MedSegEffNetPanel.wording import sentences, tip
 
@@ -48,6 +49,8 @@ class PanelSection(Section):
             ui.browseButton: self._on_browse,
             ui.usePythonButton: self._on_use_python,
             ui.slicerPythonButton: self._on_slicer_python,
+            ui.useRemoteButton: self._on_use_remote,
+            ui.trainHereButton: self._on_train_here,
             ui.copyReportButton: self._on_copy,
         }
         for button, handler in handlers.items():
@@ -57,6 +60,9 @@ class PanelSection(Section):
             button.connect("toggled(bool)", self._on_size)
         ui.pythonPath.text = str(self.environment.python or "")
         ui.checkTable.visible = False
+        for field, text in zip(self._remote_fields(), self.environment.place_texts(), strict=True):
+            field.text = text
+        self._show_place()
         self._show_job()
         self.refresh()
 
@@ -174,6 +180,36 @@ class PanelSection(Section):
         self.ui.pythonPath.text = ""
         self.ui.pythonLabel.text = ""
         self.environment.use_python(None, self._on_python_known)
+
+    def _on_use_remote(self) -> None:
+        try:
+            place = Place.from_texts(*(field.text for field in self._remote_fields()))
+        except MedSegEffNetError as error:
+            self.ui.remoteLabel.text = str(error)
+            return
+        self.ui.remoteLabel.text = _("Asking it …")
+        self.environment.use_place(place, self._on_place_known)
+
+    def _on_train_here(self) -> None:
+        self.environment.use_place(None, self._on_place_known)
+        self._show_place()
+
+    def _on_place_known(self, problem: str, hint: str) -> None:
+        self._show_place()
+        if problem:
+            self.ui.remoteLabel.text = sentences(problem, hint)
+
+    def _remote_fields(self) -> tuple[Any, Any, Any]:
+        return self.ui.remoteCommand, self.ui.remotePaths, self.ui.remoteFolder
+
+    def _show_place(self) -> None:
+        place = self.environment.place(["train"])
+        self.ui.trainHereButton.enabled = place is not None
+        self.ui.remoteLabel.text = (
+            _("Trainings run here.")
+            if place is None
+            else _("Trainings run with: {command}").format(command=place.command)
+        )
 
     def _on_copy(self) -> None:
         qt.QApplication.clipboard().setText(self.job.report())

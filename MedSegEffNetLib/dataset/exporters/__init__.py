@@ -70,8 +70,10 @@ class Cases:
                         expected="finite values",
                         hint="mend the image, or leave the case out",
                     )
-                chosen[name] = replace(first, array=images[name].array)
-            label_map = first.with_array(label.array.astype(np.uint8)) if label is not None else None
+                chosen[name] = replace(first, array=images[name].array, synthesised=images[name].synthesised)
+            label_map = None
+            if label is not None:
+                label_map = replace(first, array=label.array.astype(np.uint8), synthesised=label.synthesised)
             yield Loaded(case, chosen, label_map)
         self.progress(len(self.all), len(self.all))
 

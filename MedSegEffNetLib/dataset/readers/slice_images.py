@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,8 @@ def load_masks(patient: Path, task: SegmentationTask, like: Image, value: int = 
             expected="0 and one other value",
             hint="check that the folder belongs to this task; masks with soft edges must be saved without smoothing",
         )
-    return like.with_array((label.array > 0).astype(np.uint8) * value if value else label.array)
+    array = (label.array > 0).astype(np.uint8) * value if value else label.array
+    return replace(like.with_array(array), synthesised=label.synthesised)
 
 
 def _pictures(patient: Path) -> list[Path]:

@@ -76,6 +76,8 @@ def test_a_second_start_does_only_what_is_left(predict, dataset, case):
     assert states(predict()[2]) == [("b", "failed")]
     code, _, events = predict("--state", "predicted")
     assert (code, states(events)) == (0, [("a", "skipped"), ("c", "skipped")])
+    events = predict("--state", "new, predicted")[2]
+    assert states(events) == [("a", "skipped"), ("b", "failed"), ("c", "skipped")]
     assert len(dataset.read("a").labels) == 1
 
 

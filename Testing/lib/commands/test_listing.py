@@ -33,11 +33,11 @@ def test_a_whole_model_is_verified(command, tiny_model):
 
 def test_a_changed_model_is_refused(command, tiny_model, tmp_path):
     changed = shutil.copytree(tiny_model, tmp_path / "changed")
-    weights = changed / "models" / "network.pt"
+    weights = changed / "models" / "model.pt"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     code, _, errors = command("models", "verify", changed)
     assert code == 2
-    assert "network.pt has changed" in errors
+    assert "model.pt has changed" in errors
 
 
 def test_a_model_that_is_not_there_is_bad_input(command):

@@ -283,7 +283,7 @@ def test_what_was_measured_says_what_ran_and_what_it_took(bundle, oblique_case):
 
 def test_weights_that_changed_are_refused_by_torch_too(bundle, oblique_case, tmp_path):
     copy = shutil.copytree(bundle.folder, tmp_path / "model")
-    weights = copy / "models" / "network.pt"
+    weights = copy / "models" / "model.pt"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
-    with pytest.raises(InputError, match=r"network\.pt has changed"):
+    with pytest.raises(InputError, match=r"model\.pt has changed"):
         segment_case(oblique_case, Bundle.open(copy), Options(engine="torch", device="cpu"), a_job())

@@ -32,9 +32,7 @@ def test_a_model_that_was_just_built_is_whole(bundle):
     assert bundle.card.startswith("# tumor-slices-unet 0.1.0")
 
 
-@pytest.mark.parametrize(
-    "name", ["models/network.pt", "models/network.bin", "docs/README.md", "configs/inference.json"]
-)
+@pytest.mark.parametrize("name", ["models/model.pt", "models/network.bin", "docs/README.md", "configs/inference.json"])
 def test_a_changed_file_is_named(name, copy):
     path = copy / name
     content = bytearray(path.read_bytes())
@@ -126,12 +124,12 @@ def test_a_forged_pickle_is_no_file_of_weights(tmp_path, content):
 
 
 def test_every_pickle_of_the_file_is_looked_at(bundle, tmp_path):
-    path = shutil.copy(bundle.folder / "models" / "network.pt", tmp_path)
-    refuse_objects(tmp_path / "network.pt")
+    path = shutil.copy(bundle.folder / "models" / "model.pt", tmp_path)
+    refuse_objects(tmp_path / "model.pt")
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("second/data.pkl", b"cos\nsystem\n.")
     with pytest.raises(InputError, match="os system"):
-        refuse_objects(tmp_path / "network.pt")
+        refuse_objects(tmp_path / "model.pt")
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,7 @@ class Harmful:
 
 
 def test_a_forged_model_with_code_in_its_weights_is_refused(copy, models, capsys):
-    with zipfile.ZipFile(copy / "models" / "network.pt", "w") as archive:
+    with zipfile.ZipFile(copy / "models" / "model.pt", "w") as archive:
         archive.writestr("network/data.pkl", pickle.dumps({"weight": Harmful()}))
     reseal(copy)
     with pytest.raises(InputError, match="could run code"):

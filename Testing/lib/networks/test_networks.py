@@ -8,6 +8,7 @@ from MedSegEffNetLib.errors import InputError
 
 SMALL = {
     "unet_2d": {"channels": [4, 8, 16]},
+    "stargan_unet": {"channels": [4, 8, 16]},
     "efficientnet_unet_2d": {"variant": "lite0", "decoder_channels": [8, 8, 8, 8]},
     "efficientnet_embedded_3d": {"variant": "lite0", "strides": [2, 2], "widths": [8, 16]},
 }

@@ -1,9 +1,14 @@
 """What a training learns from."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
+from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.importing import import_cases
 from MedSegEffNetLib.dataset.readers import read_folder
+from MedSegEffNetLib.dataset.records import to_json
 from MedSegEffNetLib.dataset.snapshots import take_snapshot
 from MedSegEffNetLib.dataset.splits import make_splits
 from MedSegEffNetLib.dataset.store import Dataset
@@ -11,6 +16,8 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.task import get_segmentation_task
 from MedSegEffNetLib.training.cases import split_cases
 from MedSegEffNetLib.training.config import Recipe
+from MedSegEffNetLib.training.finishing import is_synthesised
+from MedSegEffNetLib.training.request import resolve
 
 TASK = get_segmentation_task("tumor-slices")
 
@@ -48,3 +55,25 @@ def test_an_unknown_snapshot_is_refused(curated):
 def test_a_snapshot_of_a_folder_that_is_no_data_set_is_refused(patients):
     with pytest.raises(InputError, match="no data set"):
         split_cases(patients, "abc", TASK, Recipe())
+
+
+def test_cases_whose_images_a_network_made_are_learnt_from_only_if_asked_for(curated):
+    record = curated.read("P0")
+    images = {name: replace(image, synthesised=True) for name, image in record.images.items()}
+    path = curated.case_folder("P0") / "case.json"
+    path.write_text(json.dumps(to_json(replace(record, images=images))), encoding="utf-8")
+    snapshot = take_snapshot(curated, "Ann", synthesised=True)
+    for given in (snapshot.id, ""):
+        plain, all_of_them = (
+            {case.id for part in split_cases(curated.folder, given, TASK, recipe).values() for case in part}
+            for recipe in (Recipe(), Recipe(with_synthesised=True))
+        )
+        assert all_of_them - plain == {"P0"}
+
+
+def test_a_model_says_whether_it_has_seen_made_images(tmp_path):
+    def made(synthetic, **settings):
+        request = resolve("brain-tumor", tmp_path, network=None, parent=None, settings=settings)
+        return is_synthesised(request, [Case("a", "a", "train", dict, synthetic=synthetic)])
+
+    assert [made(False), made(True), made(False, synthetic_share="0.5")] == [False, True, True]

@@ -10,14 +10,15 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.task import SegmentationTask, list_tasks
 from MedSegEffNetLib.training.config import AUGMENTATIONS, Recipe
 
+SEGMENTATION = [task for task in list_tasks().values() if isinstance(task, SegmentationTask)]
 
-@pytest.mark.parametrize("task", list_tasks().values(), ids=lambda task: task.id)
+
+@pytest.mark.parametrize("task", SEGMENTATION, ids=lambda task: task.id)
 def test_every_tasks_recipe_is_one(task):
     recipe = Recipe.from_mapping(task.recipe)
     assert recipe.epochs > 1
-    if isinstance(task, SegmentationTask):
-        for settings in task.network_recipes.values():
-            Recipe.from_mapping({**task.recipe, **settings})
+    for settings in task.network_recipes.values():
+        Recipe.from_mapping({**task.recipe, **settings})
 
 
 def test_typed_settings_are_parsed_by_the_settings_type():

@@ -5,11 +5,14 @@ import pytest
 import torch
 
 from MedSegEffNetLib import networks
+from MedSegEffNetLib.errors import MedSegEffNetError, Stopped
 from MedSegEffNetLib.job import Job
 from MedSegEffNetLib.task import Channel
 from MedSegEffNetLib.training import checkpoint
 from MedSegEffNetLib.training.config import Recipe
 from MedSegEffNetLib.training.data import Slices
+from MedSegEffNetLib.training.halfway import Halfway
+from MedSegEffNetLib.training.learner import NotFinite
 from MedSegEffNetLib.training.loop import Trainer
 
 CHANNELS = (Channel("flair", "FLAIR"),)
@@ -34,7 +37,7 @@ def rates(trainer, epochs):
     found = []
     for epoch in epochs:
         trainer._set_rate(epoch)
-        found.append(trainer.optimizer.param_groups[0]["lr"])
+        found.append(trainer.learner.optimizer.param_groups[0]["lr"])
     return found
 
 
@@ -108,21 +111,22 @@ def test_every_optimizer_and_loss_learns_a_simple_picture(optimizer, loss):
 
 def test_the_running_average_lags_behind_the_weights():
     trainer = a_trainer(ema=0.9)
-    before = [parameter.clone() for parameter in trainer.average.parameters()]
+    before = [parameter.clone() for parameter in trainer.learner.average.parameters()]
     trainer.train_epoch(cases(), Job.open(None, {}))
-    moved = [(a - b).abs().max() for a, b in zip(trainer.average.parameters(), before, strict=True)]
+    moved = [(a - b).abs().max() for a, b in zip(trainer.learner.average.parameters(), before, strict=True)]
     apart = [
-        (a - b).abs().max() for a, b in zip(trainer.average.parameters(), trainer.network.parameters(), strict=True)
+        (a - b).abs().max()
+        for a, b in zip(trainer.learner.average.parameters(), trainer.network.parameters(), strict=True)
     ]
     assert max(moved) > 0
     assert max(apart) > 0
 
 
 def test_background_noise_raises_only_the_background():
-    from MedSegEffNetLib.training.loop import _raise_background
+    from MedSegEffNetLib.training.learner import raise_background
 
     targets = torch.tensor([[0.0, 1.0]]).repeat(100, 1)
-    raised = _raise_background(targets, 0.2, torch.Generator().manual_seed(0))
+    raised = raise_background(targets, 0.2, torch.Generator().manual_seed(0))
     assert (raised[:, 1] == 1).all()
     assert 0 < raised[:, 0].max() <= 0.2
 
@@ -172,3 +176,128 @@ def test_a_damaged_checkpoint_is_refused_with_a_reason(tmp_path):
     (tmp_path / "last.pt").write_bytes(b"nothing")
     with pytest.raises(InputError, match="cannot be read as a checkpoint"):
         checkpoint.load(tmp_path / "last.pt")
+
+
+class StopAfter(Job):
+    """A job that is asked to stop after so many steps."""
+
+    def __init__(self, steps):
+        super().__init__(None, {})
+        self.steps = steps
+
+    def check_stop(self):
+        self.steps -= 1
+        if self.steps == 0:
+            raise Stopped("stopped")
+
+
+FULL = {"ema": 0.9, "background_noise": 0.1, "augmentation": {"noise": 0.2, "rotation_degrees": 20.0}, "epochs": 2}
+
+
+def many_cases():
+    return cases(4)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4, 5, 6])
+def test_a_training_that_is_stopped_within_an_epoch_goes_on_with_the_same_losses(steps, tmp_path):
+    whole = a_trainer(**FULL).fit(many_cases(), cases(1), tmp_path / "whole", Job.open(None, {}))
+    with pytest.raises(Stopped):
+        a_trainer(**FULL).fit(many_cases(), cases(1), tmp_path / "part", StopAfter(steps))
+    resumed = a_trainer(**FULL)
+    resumed.restore(checkpoint.load(tmp_path / "part" / checkpoint.LAST))
+    parts = resumed.fit(many_cases(), cases(1), tmp_path / "part", Job.open(None, {}))
+    told = [[{k: v for k, v in row.items() if k != "seconds"} for row in rows] for rows in (whole, parts)]
+    assert told[0] == told[1]
+
+
+def test_a_checkpoint_within_a_long_epoch_is_written_now_and_then(tmp_path, monkeypatch):
+    from MedSegEffNetLib.training import loop
+
+    monkeypatch.setattr(loop, "_CHECKPOINT_SECONDS", 0.0)
+    saved = []
+    monkeypatch.setattr(Trainer, "save", lambda self: saved.append((self.epoch, self._now and self._now.done)))
+    a_trainer(epochs=1).fit(many_cases(), cases(1), tmp_path, Job.open(None, {}))
+    assert saved == [(0, None), (0, 1), (0, 2), (0, 3), (0, 4), (1, None)]
+
+
+def test_the_epoch_in_which_another_number_of_batches_was_counted_goes_on_about_where_it_was():
+    halfway = Halfway(10, torch.Generator(), torch.device("cpu"))
+    for _ in range(5):
+        halfway.add(1.0, np.ones((4, 1), dtype=np.int64))
+    other = Halfway(5, torch.Generator(), torch.device("cpu"))
+    other.go_on(halfway.state())
+    assert (other.done, other.loss) == (2, 2.0)
+
+
+def unstable(trainer, times):
+    """Make the loss infinite in the second epoch, so many times."""
+    learn, left = trainer.learner.learn, [times]
+
+    def failing(*given):
+        if trainer.epoch == 1 and left[0]:
+            left[0] -= 1
+            raise NotFinite("the loss was inf")
+        return learn(*given)
+
+    trainer.learner.learn = failing
+
+
+def test_a_loss_that_is_no_number_brings_the_last_checkpoint_back_with_half_the_rate(tmp_path):
+    trainer, said = a_trainer(epochs=3), []
+    unstable(trainer, 2)
+    job = Job.open(None, {})
+    job.listeners.append(said.append)
+    history = trainer.fit(cases(), cases(1), tmp_path, job)
+    assert [row["rate"] for row in history] == [0.01, 0.0025, 0.0025]
+    notices = [event["text"] for event in said if event["event"] == "notice"]
+    assert "0.5 of the learning rate" in notices[0]
+    assert "0.25 of the learning rate" in notices[1]
+    assert checkpoint.load(tmp_path / checkpoint.LAST)["setbacks"] == 2
+
+
+def test_a_training_that_does_not_hold_ends_with_an_error_that_says_what_to_do(tmp_path):
+    trainer = a_trainer(epochs=3)
+    unstable(trainer, 4)
+    with pytest.raises(MedSegEffNetError, match="does not hold") as caught:
+        trainer.fit(cases(), cases(1), tmp_path, Job.open(None, {}))
+    assert "learning_rate" in caught.value.hint
+
+
+def test_a_loss_that_is_no_number_in_the_first_epoch_starts_anew(tmp_path):
+    trainer, plain = a_trainer(epochs=1), a_trainer(epochs=1, learning_rate=0.005)
+    learn, failed = trainer.learner.learn, []
+
+    def failing_once(*given):
+        if len(failed) == 1:
+            failed.append(True)
+            raise NotFinite("the loss was nan")
+        failed.append(True)
+        return learn(*given)
+
+    trainer.learner.learn = failing_once
+    found = [
+        one.fit(cases(), cases(1), tmp_path / str(n), Job.open(None, {})) for n, one in enumerate((trainer, plain))
+    ]
+    assert found[0][0]["train_loss"] == found[1][0]["train_loss"]
+
+
+def test_the_time_left_is_that_of_the_epochs_and_networks_to_come(tmp_path):
+    trainer, said = a_trainer(epochs=10), []
+    trainer.following = 2
+    job = Job.open(None, {})
+    job.listeners.append(said.append)
+    trainer._finish_epoch({"train_loss": 1.0, "val_loss": 1.0, "val_dice": 0.5, "seconds": 2.0}, tmp_path, job)
+    assert said[0]["seconds_left"] == 2.0 * (9 + 20)
+    trainer._finish_epoch({"train_loss": 1.0, "val_loss": 1.0, "val_dice": 0.5, "seconds": 4.0}, tmp_path, job)
+    assert said[2]["seconds_left"] == 3.0 * (8 + 20)
+
+
+def test_the_strength_multiplies_the_changes_of_the_images():
+    recipe = Recipe(augmentation={"noise": 0.1, "zoom": 0.4, "flip_left_right": 0.5, "blur": 0.1, "shift": 0.1})
+    assert recipe.changes == recipe.augmentation
+    assert recipe.replaced(augmentation_strength=3.0).changes == pytest.approx(
+        {"noise": 0.3, "zoom": 0.9, "flip_left_right": 0.5, "blur": 0.3, "shift": 0.3}
+    )
+    assert set(recipe.replaced(augmentation_strength=0.0).changes.values()) == {0.0}
+    cut_out = recipe.replaced(augmentation_strength=0.0, patch_size=(16, 16))
+    assert 0 < cut_out.changes["shift"] < 1e-3

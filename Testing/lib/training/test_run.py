@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from MedSegEffNetLib.dataset.readers import read_folder
 from MedSegEffNetLib.errors import InputError, Stopped
@@ -17,6 +18,7 @@ from MedSegEffNetLib.inference.predict import segment_case
 from MedSegEffNetLib.job import Job, read_events
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.task import get_segmentation_task
+from MedSegEffNetLib.training import checkpoint
 from MedSegEffNetLib.training.run import train
 
 from .conftest import TINY
@@ -29,7 +31,7 @@ def settings(*more):
 def command(patients, run, *more):
     return [
         *(sys.executable, "-m", "MedSegEffNetLib", "train", "tumor-slices", "--network", "unet_2d"),
-        *("--data", str(patients), "--run", str(run), "--set", *TINY, *more),
+        *("--data", str(patients), "--run", str(run), "--threads", "1", "--set", *TINY, *more),
     ]
 
 
@@ -64,6 +66,7 @@ def test_the_model_says_what_it_was_trained_on(finished):
     assert provenance["data"]["cases"]["val"] == ["P2"]
     assert provenance["recipe"]["epochs"] == 30
     assert provenance["epochs_trained"] == 30
+    assert provenance["synthesised"] is False
 
 
 def test_the_best_weights_by_further_figures_become_models_of_their_own(patients, tmp_path):
@@ -118,6 +121,93 @@ def test_a_file_called_stop_ends_the_run_in_good_order(patients, tmp_path):
     assert events[-1]["event"] == "stopped"
     train("tumor-slices", patients, run, network="unet_2d", settings=settings())
     assert (run / "model").is_dir()
+
+
+def test_a_run_that_is_stopped_within_an_epoch_goes_on_with_the_same_losses(finished, patients, tmp_path):
+    run = tmp_path / "stopped"
+    stops = [f"Epoch {epoch} of 30" for epoch in (2, 4)]
+
+    def stop(event):
+        if stops and event.get("stage") == stops[0] and event["done"] < event["total"]:
+            stops.pop(0)
+            (run / "STOP").touch()
+
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            train(
+                "tumor-slices",
+                patients,
+                run,
+                network="unet_2d",
+                settings=settings("epochs=30"),
+                threads=1,
+                listener=stop,
+            )
+        assert checkpoint.load(run / checkpoint.LAST)["halfway"]
+    subprocess.run(command(patients, run, "epochs=30"), check=True, capture_output=True)
+    assert losses(run) == losses(finished)
+
+
+def test_the_best_weights_of_a_stopped_run_become_a_model(patients, tmp_path):
+    run = tmp_path / "run"
+    given = {"network": "unet_2d", "settings": settings()}
+    with pytest.raises(InputError, match="no training was begun"):
+        train("tumor-slices", patients, run, finish=True, **given)
+
+    def stop(event):
+        if event["event"] in ("started", "checkpoint"):
+            (run / "STOP").touch()
+
+    with pytest.raises(Stopped):
+        train("tumor-slices", patients, run, listener=stop, **given)
+    with pytest.raises(InputError):
+        train("tumor-slices", patients, run, finish=True, **given)
+    for _ in range(2):  # in the first epoch, then after it
+        with pytest.raises(Stopped):
+            train("tumor-slices", patients, run, listener=lambda e: e["event"] == "checkpoint" and stop(e), **given)
+    model = train("tumor-slices", patients, run, finish=True, **given)
+    provenance = Bundle.open(model).info["provenance"]
+    assert provenance["epochs_trained"] == 2
+    assert len(losses(run)) == 2
+    assert read_events(run)[0][-1]["model"] == "model"
+    train("tumor-slices", patients, run, **given)  # and it may go on all the same
+    assert Bundle.open(model).info["provenance"]["epochs_trained"] == 3
+
+
+def test_an_older_run_that_knows_fewer_settings_is_resumed(patients, tmp_path):
+    run = tmp_path / "run"
+    train("tumor-slices", patients, run, network="unet_2d", settings=settings("epochs=1"))
+    content = json.loads((run / "job.json").read_text(encoding="utf-8"))
+    for name in ("trained", "augmentation_strength"):
+        del content["request"]["recipe"][name]
+    (run / "job.json").write_text(json.dumps(content), encoding="utf-8")
+    train("tumor-slices", patients, run, network="unet_2d", settings=settings("epochs=1"))
+
+
+def test_previews_and_curves_lie_in_the_run_folder(finished):
+    events = [event for event in read_events(finished)[0] if event["event"] == "preview"]
+    assert {event["case"] for event in events} == {"P2"}
+    assert [event["epoch"] for event in events] == list(range(1, 31))
+    assert all((finished / event["path"]).is_file() for event in events)
+    pytest.importorskip("tensorboardX")
+    assert any((finished / "tensorboard").iterdir())
+
+
+def test_the_time_left_shrinks_to_nothing(finished):
+    left = [event["seconds_left"] for event in read_events(finished)[0] if event["event"] == "epoch"]
+    assert left[-1] == 0
+    assert all(seconds > 0 for seconds in left[:-1])
+
+
+def test_the_decoder_alone_can_be_trained_on(finished, patients, tmp_path):
+    with pytest.raises(InputError, match="without a model to start from"):
+        train("tumor-slices", patients, tmp_path / "run", network="unet_2d", settings=settings("trained=decoder"))
+    changes = {"epochs": "1", "precision": "float32", "trained": "decoder"}
+    model = train("tumor-slices", patients, tmp_path / "run", parent=str(finished / "model"), settings=changes)
+    before, after = (Bundle.open(folder).state_dict(0) for folder in (finished / "model", model))
+    changed = {key.split(".")[0] for key in before if not torch.equal(before[key], after[key])}
+    assert "decoder" in changed
+    assert "encoder" not in changed
 
 
 def test_another_model_can_be_the_start(finished, patients, tmp_path):

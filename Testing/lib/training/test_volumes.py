@@ -14,9 +14,10 @@ from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.job import Job, read_events
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.task import get_segmentation_task
-from MedSegEffNetLib.training import run
+from MedSegEffNetLib.training import probe, run
 from MedSegEffNetLib.training.config import Recipe
-from MedSegEffNetLib.training.run import _trainer, train
+from MedSegEffNetLib.training.preflight import check
+from MedSegEffNetLib.training.run import make_trainer, train
 from MedSegEffNetLib.training.volumes import Prepared, VolumeFeed, as_prepared
 
 TINY = {
@@ -93,6 +94,9 @@ def test_one_network_a_modality_is_trained_and_they_become_one_model(patients, t
     told = [event["text"] for event in events if event["event"] == "notice"]
     assert any(text.startswith("There is no network for t2") for text in told)
     assert (tmp_path / "run" / "t1ce" / "checkpoints" / "last.pt").is_file()
+    previews = [event for event in events if event["event"] == "preview"]
+    assert {event["network"] for event in previews} == {"t1ce", "flair"}
+    assert all((tmp_path / "run" / event["path"]).is_file() for event in previews)
     bundle.info["provenance"]["encoder_start"] = "imagenet"
     arguments = bundle.info["networks"][0]["arguments"]
     request = SimpleNamespace(
@@ -101,11 +105,22 @@ def test_one_network_a_modality_is_trained_and_they_become_one_model(patients, t
         network_arguments=arguments,
         parent=bundle,
         recipe=Recipe(epochs=1),
+        networks={"flair": (get_segmentation_task("brain-tumor").channel("flair"),)},
     )
-    encoder = _trainer(request, "flair", tmp_path / "next", Job.open(None, {})).network.train().encoder
+    encoder = make_trainer(request, "flair").network.train().encoder
     norms = [module for module in encoder.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     assert norms
     assert not any(module.training for module in norms)  # a batch of one volume would spoil loaded statistics
+
+
+def test_a_check_and_a_probe_of_several_networks_measure_one_of_them(patients, tmp_path, monkeypatch):
+    monkeypatch.setattr(probe, "STEPS", 2)
+    settings = {**TINY, "channels": "t1ce,flair"}
+    found = check("brain-tumor", patients, tmp_path / "check", settings=settings)
+    assert found.labels["train"] == dict.fromkeys(("WT", "TC", "ET"), found.splits["train"]["cases"])
+    assert "for each of 2 networks (measured: t1ce)" in found.notes[0]
+    tried = probe.overfit("brain-tumor", patients, tmp_path / "check", settings=settings)
+    assert tried.steps == 2
 
 
 @pytest.mark.parametrize("share", ["0", pytest.param("0.5", marks=pytest.mark.slow)])
@@ -142,10 +157,10 @@ def test_regions_that_no_case_tells_are_named(share, told, tmp_path):
     events = []
     job = Job.open(None, {})
     job.listeners.append(events.append)
-    run._tell_unknown_regions(request, cases, job)
+    run.tell_unknown_regions(request, cases, job)
     assert "TC, ET" in events[0]["text"]
     assert told in events[0]["text"]
-    run._tell_unknown_regions(request, [*cases, Case("c", "c", "train", dict)], job)
+    run.tell_unknown_regions(request, [*cases, Case("c", "c", "train", dict)], job)
     assert len(events) == 1
 
 

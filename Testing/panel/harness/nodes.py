@@ -80,9 +80,9 @@ class qMRMLNodeComboBox(generated("qMRMLNodeComboBox")):  # type: ignore[misc]
         self._scene = scene
         if scene is not None:
             for event, priority, follow in (  # the priorities are those of Slicer's model of the scene
-                (scene.NodeAddedEvent, 10.0, self._on_scene),
+                (scene.NodeAddedEvent, 10.0, self._on_node),
                 (scene.NodeAboutToBeRemovedEvent, -10.0, self._on_leaving),
-                (scene.NodeRemovedEvent, 10.0, self._on_scene),
+                (scene.NodeRemovedEvent, 10.0, self._on_node),
                 (scene.EndCloseEvent, 0.0, self._on_scene),
                 (scene.EndBatchProcessEvent, 0.0, self._on_scene),
             ):
@@ -94,6 +94,11 @@ class qMRMLNodeComboBox(generated("qMRMLNodeComboBox")):  # type: ignore[misc]
 
     def _on_scene(self, caller: Any, event: str) -> None:
         self._follow(self._refresh)
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _on_node(self, caller: Any, event: str, node: Any) -> None:
+        if self._listed(node):  # others change nothing here
+            self._follow(self._refresh)
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _on_leaving(self, caller: Any, event: str, node: Any) -> None:

@@ -1,23 +1,21 @@
-"""The layout manager: three slice views and a 3D view, rendered without a screen by the real displayable managers.
+"""The layout manager: views as the layout has them, rendered without a screen by the real displayable managers.
 
 Where nothing can render (no EGL, no OSMesa) the views are there, but have no picture; see :func:`can_render`.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from functools import cache
+import xml.etree.ElementTree as ET
 from typing import Any
 
 import slicer
 import vtk
 from PySide6 import QtCore, QtGui, QtWidgets
-from vtk.util.numpy_support import vtk_to_numpy
 
 from harness.generated import generated
 from harness.mrml import Mrml
+from harness.plots import PlotView
+from harness.rendering import blank, can_render, grabbed
 
 _SLICES = {"Red": "Axial", "Yellow": "Sagittal", "Green": "Coronal"}
 _COLORS = {"Red": (0.95, 0.29, 0.2), "Yellow": (0.93, 0.84, 0.3), "Green": (0.43, 0.69, 0.29)}
@@ -40,29 +38,6 @@ _VIEW_MANAGERS = (
     "vtkMRMLRulerDisplayableManager",
     "vtkMRMLSegmentationsDisplayableManager3D",
 )
-_KIND = "VTK_DEFAULT_OPENGL_WINDOW"  # the variable by which VTK chooses a window
-_PROBE = """
-import vtk
-window = vtk.vtkRenderWindow()
-window.SetOffScreenRendering(1)
-window.AddRenderer(vtk.vtkRenderer())
-window.Render()
-print("rendered")
-"""
-
-
-@cache
-def can_render() -> bool:
-    """Whether a window can be rendered here. Tried in processes of their own: where it fails it ends the process."""
-    kinds = ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow") if sys.platform == "linux" else ("",)
-    for kind in kinds:
-        variables = {**os.environ, **({_KIND: kind} if kind else {})}
-        words = [sys.executable, "-c", _PROBE]
-        probe = subprocess.run(words, capture_output=True, text=True, timeout=60, env=variables)
-        if probe.returncode == 0 and "rendered" in probe.stdout:
-            os.environ.update({_KIND: kind} if kind else {})
-            return True
-    return False
 
 
 class _View:
@@ -90,18 +65,10 @@ class _View:
     def picture(self, width: int, height: int) -> QtGui.QImage:
         """The view as it is now; gray where nothing can render."""
         if not self.open():
-            image = QtGui.QImage(width, height, QtGui.QImage.Format.Format_RGB888)
-            image.fill(QtGui.QColor(60, 60, 60))
-            return image
+            return blank(width, height)
         self.window.SetSize(width, height)
         self.window.Render()
-        grabber = vtk.vtkWindowToImageFilter()
-        grabber.SetInput(self.window)
-        grabber.ReadFrontBufferOff()
-        grabber.Update()
-        pixels = vtk_to_numpy(grabber.GetOutput().GetPointData().GetScalars()).reshape(height, width, 3)[::-1]
-        data = pixels.tobytes()
-        return QtGui.QImage(data, width, height, 3 * width, QtGui.QImage.Format.Format_RGB888).copy()
+        return grabbed(self.window, width, height)
 
 
 class SliceView(_View):
@@ -200,8 +167,23 @@ class _Widget:
         self.view.fit(400, 400)
 
 
+class _PlotWidget:
+    """``layoutManager().plotWidget(0)``."""
+
+    def __init__(self, view: PlotView) -> None:
+        self.view = view
+
+    def plotView(self) -> PlotView:
+        """The view itself."""
+        return self.view
+
+    def mrmlPlotViewNode(self) -> Any:
+        """The view's node."""
+        return self.view.node
+
+
 class qSlicerLayoutManager(generated("qSlicerLayoutManager")):  # type: ignore[misc]
-    """Four views."""
+    """The views of the layout; the layout's node and its logic, which makes nodes for views, are the real ones."""
 
     def __init__(self, mrml: Mrml) -> None:
         super().__init__()
@@ -209,6 +191,43 @@ class qSlicerLayoutManager(generated("qSlicerLayoutManager")):  # type: ignore[m
         _register(mrml)
         self.slices = {name: SliceView(name, mrml) for name in _SLICES}
         self.view = ThreeDView(mrml)
+        self.plots: dict[str, PlotView] = {}  # by the id of the view's node
+        self._logic = slicer.vtkMRMLLayoutLogic()
+        self._logic.SetMRMLApplicationLogic(mrml.application)
+        self._logic.SetMRMLScene(mrml.scene)
+        self.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+
+    def layoutLogic(self) -> Any:
+        """The real logic; its node knows the layouts."""
+        return self._logic
+
+    def _read_layout(self) -> int:
+        return int(self._logic.GetLayoutNode().GetViewArrangement())
+
+    def setLayout(self, number: int) -> None:
+        """Switch to another layout; a plot view that it has is made, and stays when it is left."""
+        node = self._logic.GetLayoutNode()
+        if number == node.GetViewArrangement():
+            return
+        node.SetViewArrangement(number)
+        for view in self._visible_plots():
+            self.plots.setdefault(view.GetID(), PlotView(view))
+        self.layoutChanged.emit(number)
+
+    _write_layout = setLayout
+
+    def _visible_plots(self) -> list[Any]:
+        views = self._logic.GetViewNodes()
+        nodes = [views.GetItemAsObject(place) for place in range(views.GetNumberOfItems())]
+        return [node for node in nodes if node.IsA("vtkMRMLPlotViewNode")]
+
+    def _read_plotViewCount(self) -> int:
+        return len(self._visible_plots())
+
+    def plotWidget(self, number: int) -> _PlotWidget | None:
+        """A plot view of the layout, or None."""
+        views = self._visible_plots()
+        return _PlotWidget(self.plots[views[number].GetID()]) if number < len(views) else None
 
     def sliceViewNames(self) -> list[str]:
         """The names of the slice views."""
@@ -250,34 +269,46 @@ def _register(mrml: Mrml) -> None:
 
 
 class ViewPictures(QtWidgets.QWidget):
-    """Pictures of the four views as in Slicer's window."""
+    """Pictures of the layout's views as in Slicer's window."""
 
     def __init__(self, manager: qSlicerLayoutManager, width: int, height: int) -> None:
         super().__init__()
-        layout = QtWidgets.QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        half = QtCore.QSize((width - 2) // 2, (height - 2) // 2)
-        places: dict[tuple[int, int], tuple[str, Any]] = {
-            (0, 0): ("Red", manager.slices["Red"]),
-            (0, 1): ("", manager.view),
-            (1, 0): ("Green", manager.slices["Green"]),
-            (1, 1): ("Yellow", manager.slices["Yellow"]),
-        }
-        for (row, column), (name, view) in places.items():
-            layout.addWidget(_framed(name, view, half), row, column)
         self.setFixedSize(width, height)
+        self._manager = manager
+        root = ET.fromstring(manager.layoutLogic().GetLayoutNode().GetCurrentLayoutDescription())
+        self._place(root, QtCore.QRect(0, 0, width, height))
+
+    def _place(self, part: ET.Element, place: QtCore.QRect) -> None:
+        """Divide a place among the items of a layout, or put a view there."""
+        if part.tag == "view":
+            _framed(self, place, *self._view(part))
+            return
+        items = part.findall("item")
+        across = part.get("type") == "horizontal"
+        for number, item in enumerate(items):
+            first, last = (
+                (number + step) * ((place.width() if across else place.height()) + 2) // len(items) for step in (0, 1)
+            )
+            inner = (
+                (first, 0, last - first - 2, place.height()) if across else (0, first, place.width(), last - first - 2)
+            )
+            self._place(item[0], QtCore.QRect(*inner).translated(place.topLeft()))
+
+    def _view(self, part: ET.Element) -> tuple[str, QtGui.QColor, Any]:
+        kind, tag = part.get("class"), part.get("singletontag", "")
+        if kind == "vtkMRMLSliceNode":
+            return f"{tag[0]}  ·  {_SLICES[tag]}", QtGui.QColor.fromRgbF(*_COLORS[tag]), self._manager.slices[tag]
+        if kind == "vtkMRMLPlotViewNode":
+            node = slicer.mrmlScene.GetSingletonNode(tag, kind)
+            return node.GetLayoutLabel(), QtGui.QColor(27, 198, 207), self._manager.plots[node.GetID()]
+        return "1  ·  3D", QtGui.QColor.fromRgbF(0.45, 0.45, 0.7), self._manager.view
 
 
-def _framed(name: str, view: Any, size: QtCore.QSize) -> QtWidgets.QWidget:
+def _framed(parent: QtWidgets.QWidget, place: QtCore.QRect, text: str, color: QtGui.QColor, view: Any) -> None:
     bar = 18
-    frame = QtWidgets.QWidget()
-    frame.setFixedSize(size)
-    title = QtWidgets.QLabel(f"  {name[0]}  ·  {_SLICES[name]}" if name else "  1  ·  3D", frame)
-    color = QtGui.QColor.fromRgbF(*(_COLORS[name] if name else (0.45, 0.45, 0.7)))
+    title = QtWidgets.QLabel(f"  {text}", parent)
     title.setStyleSheet(f"background: {color.name()}; color: black;")
-    title.setGeometry(0, 0, size.width(), bar)
-    picture = QtWidgets.QLabel(frame)
-    picture.setGeometry(0, bar, size.width(), size.height() - bar)
-    picture.setPixmap(QtGui.QPixmap.fromImage(view.picture(size.width(), size.height() - bar)))
-    return frame
+    title.setGeometry(place.x(), place.y(), place.width(), bar)
+    picture = QtWidgets.QLabel(parent)
+    picture.setGeometry(place.x(), place.y() + bar, place.width(), place.height() - bar)
+    picture.setPixmap(QtGui.QPixmap.fromImage(view.picture(place.width(), place.height() - bar)))

@@ -1,0 +1,1 @@
+"""What the section Train is made of."""

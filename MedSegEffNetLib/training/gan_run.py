@@ -1,0 +1,276 @@
+"""A synthesis training from a data folder to a model: ``run/`` holds the job's files, checkpoints and, at the end, ``model/``.
+
+The segmentation U-Net's checkpoints lie in ``critic/``.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import MedSegEffNetLib
+from MedSegEffNetLib import atomic, networks
+from MedSegEffNetLib.dataset.case import Case
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.inference.doubts import skull_stripped
+from MedSegEffNetLib.job import Event, Job, read_request
+from MedSegEffNetLib.models.build_synthesis import FinishedSynthesis, build_synthesis_bundle
+from MedSegEffNetLib.networks.stargan_unet import Discriminator
+from MedSegEffNetLib.preprocessing import Pipeline
+from MedSegEffNetLib.synthesis.planes import Planes
+from MedSegEffNetLib.task import Step, SynthesisTask, get_task
+from MedSegEffNetLib.training import checkpoint, gan_critic
+from MedSegEffNetLib.training.board import Board
+from MedSegEffNetLib.training.finishing import MODEL
+from MedSegEffNetLib.training.gan import GanTrainer
+from MedSegEffNetLib.training.gan_cases import split_cases
+from MedSegEffNetLib.training.gan_config import GanRecipe
+from MedSegEffNetLib.training.gan_data import GanCase, GanFeed, Levels, prepare
+from MedSegEffNetLib.training.loop import Trainer
+from MedSegEffNetLib.training.request import COMMAND, check_same_request
+from MedSegEffNetLib.training.run import seed_everything, tell_data, use_threads
+
+CRITIC = "critic"
+LEVELS = "levels.json"
+
+
+@dataclass(frozen=True)
+class SynthesisRequest:
+    """A synthesis training, resolved: what is written into ``job.json`` and must be the same when it is resumed."""
+
+    task: SynthesisTask
+    data: Path
+    network: str
+    arguments: Mapping[str, Any]
+    preprocessing: tuple[Step, ...]
+    recipe: GanRecipe
+    snapshot: str = ""
+
+    @property
+    def layout(self) -> Planes:
+        """Of the generator's input."""
+        return Planes(len(self.task.channels), self.recipe.context)
+
+    @property
+    def network_arguments(self) -> dict[str, Any]:
+        """The generator's arguments with its numbers of channels."""
+        return {**self.arguments, "in_channels": self.layout.count, "out_channels": 1}
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "command": COMMAND,
+            "task": self.task.id,
+            "data": str(self.data.resolve()),
+            "snapshot": self.snapshot,
+            "network": self.network,
+            "arguments": dict(self.arguments),
+            "preprocessing": [{"name": step.name, "arguments": dict(step.arguments)} for step in self.preprocessing],
+            "recipe": self.recipe.as_mapping(),
+            "parent": None,
+            "seed": self.recipe.seed,
+        }
+
+
+def train(
+    task_id: str,
+    data: Path,
+    run: Path,
+    *,
+    snapshot: str = "",
+    network: str | None = None,
+    parent: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    threads: int | None = None,
+    finish: bool = False,
+    listener: Callable[[Event], None] | None = None,
+) -> Path:
+    """As :func:`MedSegEffNetLib.training.run.train`, for a synthesis task.
+
+    ``data`` may also hold several folders, each in one of the layouts. A case needs two images at least; its label map is
+    optional. Starting from a ``parent`` is refused.
+    """
+    request = resolve(task_id, data, snapshot=snapshot, network=network, parent=parent, settings=settings or {})
+    with torch.device("meta"):
+        divisor = int(networks.build(request.network, request.network_arguments).divisor)  # type: ignore[arg-type]
+    check_same_request(run, request)
+    if finish and read_request(run) is None:
+        raise InputError(f"no training was begun in {run}", expected="a run folder", hint="leave out --finish")
+    cases = split_cases(data, snapshot, request.task, request.recipe)
+    use_threads(threads)
+    job = Job.open(run, request.as_mapping())
+    if listener is not None:
+        job.listeners.append(listener)
+    with job:
+        tell_data(cases, job)
+        if not finish:
+            _train(request, cases, divisor, run, job)
+        job.finish(model=_build(request, cases, run).name)
+    return run / MODEL
+
+
+def resolve(
+    task_id: str,
+    data: Path,
+    *,
+    snapshot: str,
+    network: str | None,
+    parent: str | None,
+    settings: Mapping[str, str],
+) -> SynthesisRequest:
+    """The request with every default filled in; an :class:`InputError` says what does not fit."""
+    task = get_task(task_id)
+    if not isinstance(task, SynthesisTask):
+        raise InputError(f"{task_id} is a {task.kind} task", expected="a synthesis task")
+    if parent:
+        raise InputError(f"{task_id} with --from {parent}", expected="a training from scratch", hint="leave out --from")
+    named = {candidate.name: dict(candidate.arguments) for candidate in task.networks}
+    network = network or next(iter(named))
+    if network not in named:
+        raise InputError(f"there is no network '{network}' for {task_id}", expected="one of " + ", ".join(named))
+    recipe = GanRecipe.from_mapping(task.recipe).with_texts(settings)
+    preprocessing = task.preprocessing
+    if recipe.crop == "content":
+        preprocessing = tuple(Step("crop_to_content") if step.name == "center_crop" else step for step in preprocessing)
+    return SynthesisRequest(task, data, network, {**named[network], **recipe.network}, preprocessing, recipe, snapshot)
+
+
+def _train(request: SynthesisRequest, cases: Mapping[str, Sequence[Case]], divisor: int, run: Path, job: Job) -> None:
+    board = Board.open(run, job)
+    try:
+        prepared = _prepared(request, cases, run, job)
+        feed = GanFeed(request.recipe, request.layout, divisor)
+        seed_everything(request.recipe.seed)
+        generator = networks.build(request.network, request.network_arguments)
+        discriminator = Discriminator(len(request.task.channels), **request.recipe.discriminator)
+        critic, used = _critic(request, prepared, feed, run, job)
+        names = tuple(channel.name for channel in request.task.channels)
+        trainer = GanTrainer(generator, discriminator, critic, request.recipe, feed, names, _device())
+        if (run / checkpoint.LAST).is_file():
+            trainer.restore(checkpoint.load(run / checkpoint.LAST))
+            within = ", within the next one" if trainer.halfway else ""
+            job.notice(f"resumed after epoch {trainer.epoch} of {request.recipe.epochs}{within}")
+        apart = used if request.recipe.critic_apart else set()
+        trainer.fit([case for case in prepared["train"] if case.patient not in apart], prepared["val"], run, job)
+    finally:
+        if board is not None:
+            board.close()
+
+
+def _prepared(
+    request: SynthesisRequest, cases: Mapping[str, Sequence[Case]], run: Path, job: Job
+) -> dict[str, list[GanCase]]:
+    """The cases of ``train`` and ``val``; what a plausible image of each channel is goes to a file."""
+    pipeline = Pipeline.from_steps(request.preprocessing)
+    prepared: dict[str, list[GanCase]] = {"train": [], "val": []}
+    levels: dict[str, list[Levels]] = {}
+    names = [(split, case) for split in prepared for case in cases[split]]
+    for number, (split, case) in enumerate(names):
+        case = _read(case)
+        ready, found = prepare(case, request.task, pipeline)
+        prepared[split].append(ready)
+        if split == "train" and request.recipe.brain_depth and skull_stripped(case.load()[0]):
+            prepared[split].append(prepare(case, request.task, pipeline, request.recipe.brain_depth)[0])
+        for name in found if split == "train" else ():
+            levels.setdefault(name, []).append(found[name])
+        job.progress("Preparing", number + 1, len(names))
+        job.check_stop()
+    medians = {
+        name: [float(np.median([asdict(one)[part] for one in found])) for part in asdict(found[0])]
+        for name, found in levels.items()
+    }
+    atomic.write_json(run / LEVELS, medians)
+    return prepared
+
+
+def _read(case: Case) -> Case:
+    """``case`` with what it loads in memory."""
+    loaded = case.load()
+    return replace(case, load=lambda: loaded)
+
+
+def _critic(
+    request: SynthesisRequest, prepared: Mapping[str, list[GanCase]], feed: GanFeed, run: Path, job: Job
+) -> tuple[nn.Module | None, set[str]]:
+    """The segmentation U-Net, trained (or gone on with), and whom it learnt from; None where none is asked for."""
+    recipe = request.recipe
+    if not (recipe.segmentation and recipe.critic_epochs):
+        return None, set()
+    labelled = [case for case in prepared["train"] if case.tumor is not None]
+    judged = [case for case in prepared["val"] if case.tumor is not None]
+    patients = np.random.default_rng(recipe.seed).permutation(sorted({case.patient for case in labelled})).tolist()
+    half = set(patients[: round(len(patients) * recipe.critic_share)])
+    chosen = [case for case in labelled if case.patient in half]
+    if not chosen or not judged or len(chosen) == len(prepared["train"]):
+        job.notice("There are too few label maps for a segmentation U-Net: the generator learns without g_seg.")
+        return None, set()
+    network = gan_critic.build(len(request.task.channels), recipe.critic)
+    trainer = Trainer(
+        network,
+        gan_critic.recipe(recipe),
+        (),
+        device=_device(),
+        feed=gan_critic.CriticFeed(feed),
+        regions=("tumor",),
+        key=CRITIC,
+    )
+    last, best = (run / CRITIC / name for name in (checkpoint.LAST, checkpoint.BEST))
+    if last.is_file():
+        trainer.restore(checkpoint.load(last))
+    trainer.fit(chosen, judged, run / CRITIC, job)
+    network.load_state_dict(checkpoint.load(best)["network"])
+    return network, half
+
+
+def _build(request: SynthesisRequest, cases: Mapping[str, Sequence[Case]], run: Path) -> Path:
+    """The model of the best weights so far; :class:`InputError` if no epoch is done."""
+    if not (run / checkpoint.BEST).is_file():
+        raise InputError(
+            f"no epoch of the training in {run} is done",
+            expected="weights of one epoch at least",
+            hint="run the training's command again without --finish: it goes on where it was stopped",
+        )
+    best, last = (checkpoint.load(run / name) for name in (checkpoint.BEST, checkpoint.LAST))
+    levels = json.loads((run / LEVELS).read_text(encoding="utf-8"))
+    return build_synthesis_bundle(
+        run / MODEL,
+        FinishedSynthesis(
+            task=request.task,
+            network=request.network,
+            arguments=request.network_arguments,
+            weights=best["network"],
+            context=request.recipe.context,
+            preprocessing=Pipeline.from_steps(request.preprocessing).steps(),
+            ranges={name: (low, high) for name, (low, high, _, _) in levels.items()},
+            normalized={name: (low, high) for name, (_, _, low, high) in levels.items()},
+            provenance={
+                "parent": None,
+                "data": {
+                    "folder": request.data.name,
+                    "snapshot": request.snapshot,
+                    "cases": {split: [case.id for case in part] for split, part in cases.items()},
+                },
+                "synthesised": any(case.synthetic for case in cases["train"]),
+                "recipe": request.recipe.as_mapping(),
+                "code_version": MedSegEffNetLib.__version__,
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "epochs_trained": last["epoch"],
+                "best_epoch": int(best["row"]["epoch"]),
+                "validation": best["row"],
+                "seconds": sum(row["seconds"] for row in last["history"]),
+            },
+        ),
+    )
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

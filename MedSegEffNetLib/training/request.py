@@ -1,0 +1,192 @@
+"""What a training is asked to do, resolved and checked before anything is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from MedSegEffNetLib import networks
+from MedSegEffNetLib.augmentation import Augmentation
+from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.job import read_request
+from MedSegEffNetLib.models.bundle import Bundle
+from MedSegEffNetLib.models.registry import find
+from MedSegEffNetLib.task import Channel, SegmentationTask, Step, get_segmentation_task
+from MedSegEffNetLib.training import decoder
+from MedSegEffNetLib.training.config import Recipe
+from MedSegEffNetLib.training.settings import Settings
+from MedSegEffNetLib.training.synthetic import check_task
+
+COMMAND = "train"
+CHECK = "train-check"
+WHOLE = "network"  # key of the network that sees all channels
+
+
+class Resolved(Protocol):
+    """What a run is compared with."""
+
+    @property
+    def recipe(self) -> Settings:
+        """The settings; a recipe without arguments has their defaults."""
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Ready for JSON."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A training, resolved: what is written into the run's ``job.json`` and must be the same when it is resumed."""
+
+    task: SegmentationTask
+    data: Path
+    network: str
+    arguments: Mapping[str, Any]
+    preprocessing: tuple[Step, ...]
+    recipe: Recipe
+    parent: Bundle | None
+    snapshot: str = ""
+
+    @property
+    def networks(self) -> dict[str, tuple[Channel, ...]]:
+        """Channels that each network sees, by the network's key."""
+        if not self.task.ensembles:
+            return {WHOLE: self.task.channels}
+        named = [self.task.channel(name) for name in self.recipe.channels] or self.task.channels
+        return {channel.name: (channel,) for channel in named}
+
+    @property
+    def in_channels(self) -> int:
+        """Input channels of a network, neighbors included."""
+        return len(next(iter(self.networks.values()))) * (2 * self.recipe.context + 1)
+
+    @property
+    def out_channels(self) -> int:
+        """One a region, and one for the background where they are exclusive."""
+        return len(self.task.regions) + (self.task.activation == "softmax")
+
+    @property
+    def network_arguments(self) -> dict[str, Any]:
+        """The network's arguments with its numbers of channels."""
+        return {"in_channels": self.in_channels, "out_channels": self.out_channels, **self.arguments}
+
+    def with_recipe(self, recipe: Recipe) -> Request:
+        """The same training by another recipe."""
+        return replace(self, recipe=recipe)
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "command": COMMAND,
+            "task": self.task.id,
+            "data": str(self.data.resolve()),
+            "snapshot": self.snapshot,
+            "network": self.network,
+            "arguments": dict(self.arguments),
+            "preprocessing": [{"name": step.name, "arguments": dict(step.arguments)} for step in self.preprocessing],
+            "recipe": self.recipe.as_mapping(),
+            "parent": f"{self.parent.name}@{self.parent.version}" if self.parent else None,
+            "seed": self.recipe.seed,
+        }
+
+
+def resolve(
+    task_id: str,
+    data: Path,
+    *,
+    snapshot: str = "",
+    network: str | None,
+    parent: str | None,
+    settings: Mapping[str, str],
+) -> Request:
+    """The request with every default filled in; an :class:`InputError` says what does not fit."""
+    task = get_segmentation_task(task_id)
+    bundle = find(parent) if parent else None
+    if bundle and bundle.task_id != task.id:
+        raise InputError(
+            f"{bundle.name} is a model of task {bundle.task_id}", expected=f"a model of {task.id} to start from"
+        )
+    if bundle:
+        entry = bundle.info["networks"][0]
+        if network not in (None, entry["name"]):
+            raise InputError(
+                f"--network {network} with a start from {bundle.name}, whose network is {entry['name']}",
+                expected="the network of the model to start from",
+                hint="leave out --network, or start without a model",
+            )
+        network, defaults = entry["name"], dict(entry["arguments"])
+        preprocessing = tuple(Step(step["name"], step["arguments"]) for step in bundle.info["preprocessing"])
+    else:
+        named = {candidate.name: dict(candidate.arguments) for candidate in task.networks}
+        network = network or next(iter(named))
+        if network not in networks.list_networks():
+            there = ", ".join(networks.list_networks())
+            raise InputError(f"there is no network '{network}'", expected=f"one of {there}")
+        defaults = named.get(network, {})
+        preprocessing = task.preprocessing
+    recipe = Recipe.from_mapping({**task.recipe, **task.network_recipes.get(network, {})})
+    if bundle:
+        recipe = recipe.replaced(context=int(entry["context"]), size=0, network={})
+    recipe = recipe.with_texts(settings)
+    if recipe.synthetic_share:
+        check_task(task)
+    if recipe.trained == "decoder" and bundle is None:
+        raise InputError(
+            "trained=decoder without a model to start from",
+            expected="a model whose encoder is kept",
+            hint="name one with --from, or leave out trained=decoder",
+        )
+    if recipe.size:
+        preprocessing = tuple(
+            Step(step.name, {"size": [recipe.size, recipe.size]}) if step.name == "resize" else step
+            for step in preprocessing
+        )
+    arguments = {k: v for k, v in {**defaults, **recipe.network}.items() if k not in ("in_channels", "out_channels")}
+    return Request(task, data, network, arguments, preprocessing, recipe, bundle, snapshot)
+
+
+def check_buildable(request: Request) -> None:
+    """Build network (without memory for its weights) and augmentation once; an :class:`InputError` says what is wrong."""
+    try:
+        Augmentation.from_mapping(request.recipe.changes)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the training's settings do not fit: {error}") from error
+    arguments = {**request.network_arguments}
+    if "encoder_weights" in arguments:
+        arguments["encoder_weights"] = "none"
+    with torch.device("meta"):
+        network = networks.build(request.network, arguments)
+    wanted = network.state_dict()
+    if request.recipe.trained == "decoder":
+        decoder.encoder_parts(network)
+    if request.parent is None:
+        return
+    given = request.parent.state_dict(0)
+    if {key: value.shape for key, value in wanted.items()} != {key: value.shape for key, value in given.items()}:
+        raise InputError(
+            f"the weights of {request.parent.name} do not fit into the network with these settings",
+            expected="the network as that model has it",
+            hint="leave out context and network.* when a training starts from a model",
+        )
+
+
+def check_same_request(run: Path, request: Resolved) -> None:
+    """Raise :class:`InputError` if ``run`` holds a training with other settings."""
+    content = read_request(run)
+    if content is None or content["request"].get("command") == CHECK:
+        return
+    before = dict(content["request"])
+    if isinstance(before.get("recipe"), dict):  # settings that there were not yet are as they are by themselves
+        before["recipe"] = {**type(request.recipe)().as_mapping(), **before["recipe"]}
+    before, now = (json.loads(json.dumps(request)) for request in (before, request.as_mapping()))
+    changed = [name for name in now if now[name] != before.get(name)]
+    if changed:
+        raise InputError(
+            f"{run} holds a training with other settings ({', '.join(changed)})",
+            expected="the same request, to resume it",
+            hint="give the settings it was started with, or another --run folder",
+        )
