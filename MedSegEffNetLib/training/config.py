@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from MedSegEffNetLib.training.settings import Settings, check_number
+
+if TYPE_CHECKING:
+    from MedSegEffNetLib.task import SegmentationTask
 
 # The settings of MedSegEffNetLib.augmentation.Augmentation, which needs torch; a test holds them together.
 AUGMENTATIONS = {
@@ -161,3 +164,14 @@ class Recipe(Settings):
         if self.patch_size and self.augmentation.get("shift"):
             found["shift"] = max(found["shift"], _HARDLY)
         return found
+
+
+def recipe_of(task: SegmentationTask, network: str, context: int | None = None) -> Recipe:
+    """The recipe that a training of ``network`` begins with.
+
+    Parameters
+    ----------
+    context : of the model that the training goes on with, whose network and size of slices stay as they are.
+    """
+    recipe = Recipe.from_mapping({**task.recipe, **task.network_recipes.get(network, {})})
+    return recipe if context is None else recipe.replaced(context=context, size=0, network={})

@@ -18,7 +18,7 @@ from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.registry import find
 from MedSegEffNetLib.task import Channel, SegmentationTask, Step, get_segmentation_task
 from MedSegEffNetLib.training import decoder
-from MedSegEffNetLib.training.config import Recipe
+from MedSegEffNetLib.training.config import Recipe, recipe_of
 from MedSegEffNetLib.training.settings import Settings
 from MedSegEffNetLib.training.synthetic import check_task
 
@@ -128,10 +128,7 @@ def resolve(
             raise InputError(f"there is no network '{network}'", expected=f"one of {there}")
         defaults = named.get(network, {})
         preprocessing = task.preprocessing
-    recipe = Recipe.from_mapping({**task.recipe, **task.network_recipes.get(network, {})})
-    if bundle:
-        recipe = recipe.replaced(context=int(entry["context"]), size=0, network={})
-    recipe = recipe.with_texts(settings)
+    recipe = recipe_of(task, network, int(entry["context"]) if bundle else None).with_texts(settings)
     if recipe.synthetic_share:
         check_task(task)
     if recipe.trained == "decoder" and bundle is None:

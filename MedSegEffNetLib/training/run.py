@@ -157,6 +157,7 @@ def _train_one(
     feed = None
     if recipe.synthetic_share:
         maps = PatientMaps(cases["train"], request.task, pipeline, run / SYNTHETIC, recipe.seed)
+        maps.get(0)  # that no case gives an anatomy is told before all of them are prepared
         feed = SyntheticFeed(VolumeFeed(recipe), maps, key)
     trainer = make_trainer(request, key, feed)
     trainer.following = following

@@ -18,6 +18,7 @@ from test_dataset_predict import start
 
 section, idle, opened = curating_cases.section, curating_cases.idle, curating_cases.opened
 CORRECTED, HELD_OUT = 3, 2
+MODEL = "tumor-slices-efficientnet"
 LONG = 900  # s for a few epochs on a busy computer
 EPOCHS = 3
 
@@ -78,11 +79,13 @@ def correct_by_truth(correct, folders, wait_until):
 def test_a_model_is_taught_by_three_corrected_patients(
     curated, section, panel, shared_data, scene, wait_until, window_lives
 ):
+    from MedSegEffNetLib.models.registry import find
+
     panel.show("train")
     train = panel.section("train")
     ui = train.ui
     assert wait_until(lambda: ui.startButton.enabled, PATIENCE), ui.startButton.toolTip
-    assert ui.parentBox.currentText.startswith("tumor-slices-efficientnet 1.0.0")
+    assert ui.parentBox.currentText.startswith(f"{MODEL} 1.0.0")
     ui.epochsBox.value, ui.rateBox.value = EPOCHS, 1e-5
 
     killed = []
@@ -102,23 +105,23 @@ def test_a_model_is_taught_by_three_corrected_patients(
     ui.resumeButton.click()
     assert wait_until(lambda: train.runs.record(run).state == "finished", LONG), ui.runText.text
     assert train.runs.record(run).epoch == EPOCHS
-    ui.compareButton.click()
-    assert wait_until(lambda: not train.result.busy, LONG), ui.compareMessage.text
-    told = json.loads((run / "comparison" / "comparison.json").read_text(encoding="utf-8"))
-    assert told["split"] == "test"
-    assert told["old"] == "tumor-slices-efficientnet@1.0.0"
-    assert told["verdict"] in ("no worse", "better")
-    assert wait_until(lambda: ui.promoteButton.enabled, PATIENCE), ui.promoteButton.toolTip
-    ui.promoteButton.click()
-    assert wait_until(lambda: not train.result.busy, PATIENCE), ui.compareMessage.text
 
+    def press_result(name):
+        button = getattr(ui, f"{name}Button")
+        assert wait_until(lambda: button.enabled and not train.result.busy, PATIENCE), button.toolTip
+        button.click()
+        assert wait_until(lambda: not train.result.busy, LONG), ui.compareMessage.text
+
+    press_result("compare")
+    told = json.loads((run / "comparison" / "comparison.json").read_text(encoding="utf-8"))
+    assert (told["split"], told["old"]) == ("test", f"{MODEL}@1.0.0")
+    assert told["verdict"] in ("no worse", "better")
+    press_result("promote")
+    assert find(MODEL).version == "1.1.0"
+    assert find(MODEL).info["provenance"]["parent"] == f"{MODEL}@1.0.0"
     assert segment(panel, shared_data, scene, wait_until) > 0.7
     panel.show("train")
-    assert wait_until(lambda: ui.rollbackButton.enabled, PATIENCE), ui.rollbackButton.toolTip
-    ui.rollbackButton.click()
-    assert wait_until(lambda: not train.result.busy, PATIENCE), ui.compareMessage.text
-    from MedSegEffNetLib.models.registry import find
-
+    press_result("rollback")
     assert find("tumor-slices").version == "1.0.0"
 
 
@@ -129,7 +132,7 @@ def segment(panel, shared_data, scene, wait_until):
     panel.show("segment")
     part = panel.section("segment")
     keys = [entry.key for entry in part.models.usable]
-    part.ui.modelList.setCurrentRow(keys.index("tumor-slices-efficientnet@1.1.0"))
+    part.ui.modelList.setCurrentRow(keys.index(f"{MODEL}@1.1.0"))
     part.inputs.fill()
     assert part.ui.applyButton.enabled, part.ui.applyButton.toolTip
     part.ui.applyButton.click()

@@ -11,7 +11,7 @@ from typing import Any
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.task import SegmentationTask
-from MedSegEffNetLib.training.config import AUGMENTATIONS, CHOICES, Recipe
+from MedSegEffNetLib.training.config import AUGMENTATIONS, CHOICES, Recipe, recipe_of
 
 FINE_TUNING_EPOCHS = 20
 FINE_TUNING_RATE = 0.1  # of the recipe's learning rate
@@ -88,17 +88,16 @@ class RecipeSettings:
 
     def begin(self, task: SegmentationTask, network: str, parent: Bundle | None) -> None:
         """Start from the recipe of ``task`` for ``network``, or for going on with ``parent``; what was changed stays so."""
-        network = parent.info["networks"][0]["name"] if parent is not None else network
-        base = Recipe.from_mapping({**task.recipe, **task.network_recipes.get(network, {})})
         self._fixed, self._arguments, self._dimensions = (), {}, task.dimensions
         if parent is None:
-            self._base = self.usual = base
+            self._base = self.usual = recipe_of(task, network)
             self._arguments = next((dict(one.arguments) for one in task.networks if one.name == network), {})
         else:
             self._fixed = _FIXED
-            self._base = base.replaced(context=int(parent.info["networks"][0]["context"]), size=0, network={})
-            rate = float(f"{base.learning_rate * FINE_TUNING_RATE:.6g}")
-            self.usual = self._base.replaced(epochs=min(base.epochs, FINE_TUNING_EPOCHS), learning_rate=rate)
+            entry = parent.info["networks"][0]
+            self._base = recipe_of(task, entry["name"], int(entry["context"]))
+            rate = float(f"{self._base.learning_rate * FINE_TUNING_RATE:.6g}")
+            self.usual = self._base.replaced(epochs=min(self._base.epochs, FINE_TUNING_EPOCHS), learning_rate=rate)
         self.names = self._all_names()
         self.changes = {name: text for name, text in self.changes.items() if name in self.names}
         for name, text in list(self.changes.items()):

@@ -38,7 +38,7 @@ def test_the_first_combination_is_the_default_and_the_second_adds_t1():
     assert second.by_region["WT"] == {"flair": 0.25, "t1ce": 0.25, "t2": 0.25, "t1": 0.25}
     assert set(first.networks) == {"t1ce", "flair", "t2"}
     assert first.warnings == ("Given, but without a vote in this combination of networks: T1.",)
-    assert not (first.doubts or second.doubts or second.warnings)
+    assert [*first.doubts, *second.doubts, *second.warnings] == []
 
 
 def test_votes_that_follow_from_a_validation_come_first_and_leave_weak_networks_out():
