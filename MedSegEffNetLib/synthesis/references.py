@@ -13,7 +13,6 @@ from MedSegEffNetLib.preprocessing import Pipeline, stack
 from MedSegEffNetLib.synthesis import metrics
 from MedSegEffNetLib.task import Channel, SynthesisTask
 
-_EVERY = 3  # neighboring slices look alike
 _GEOMETRIC = ("center_crop", "crop_to_content", "resample", "resize")
 
 
@@ -50,7 +49,7 @@ def _patches(task: SynthesisTask, cases: Sequence[Case], channel: Channel) -> It
             volume, _ = pipeline.apply(stack({channel.name: images[channel.name]}, [channel]))
             inside = volume.array[0] != np.float32(background)
             picture, _ = metrics.scaled(volume.array[0], volume.array[0], inside)
-            for index in range(0, inside.shape[2], _EVERY):
+            for index in range(inside.shape[2]):
                 features = metrics.niqe_features(picture[..., index], inside[..., index], sharpest=True)
                 if len(features):
                     yield features

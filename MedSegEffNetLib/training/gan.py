@@ -51,22 +51,22 @@ class GanTrainer:
     Parameters
     ----------
     generator, discriminator : as in :mod:`MedSegEffNetLib.networks.stargan_unet`.
-    critic : trained segmentation U-Net (:mod:`MedSegEffNetLib.training.gan_critic`), which learns no more; None: there is
-        none, and no ``g_seg``.
     recipe : the settings.
     feed : makes the batches.
     names : of the channels, for the figures of each.
     device : where the networks run.
+    critic : trained segmentation U-Net (:mod:`MedSegEffNetLib.training.gan_critic`), which learns no more, see
+        :meth:`judge_by`; None: there is none, and no ``g_seg``.
     halfway : where an epoch that was interrupted goes on: steps done, sums of the losses and seconds.
     """
 
     generator: nn.Module
     discriminator: nn.Module
-    critic: nn.Module | None
     recipe: GanRecipe
     feed: GanFeed
     names: tuple[str, ...]
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    critic: nn.Module | None = None
     epoch: int = 0
     best: float = -math.inf
     best_epoch: int = 0
@@ -75,10 +75,8 @@ class GanTrainer:
     halfway: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for network in (self.generator, self.discriminator, *([self.critic] if self.critic else [])):
+        for network in (self.generator, self.discriminator):
             network.to(self.device, memory_format=torch.channels_last)
-        if self.critic:
-            self.critic.eval().requires_grad_(False)
         self.average = copy.deepcopy(self.generator).eval() if self.recipe.ema else self.generator
         self._optimizers = {
             name: torch.optim.Adam(network.parameters(), lr=self.recipe.learning_rate, betas=_BETAS)
@@ -86,13 +84,15 @@ class GanTrainer:
         }
         self._saved = self._began = time.monotonic()
 
-    def fit(self, training: Sequence[GanCase], validation: Sequence[GanCase], run: Path, job: Job) -> History:
-        """Train until the last epoch; returns a row of figures for each epoch.
+    def fit(
+        self, training: Sequence[GanCase], validation: Sequence[GanCase], run: Path, job: Job, epochs: int | None = None
+    ) -> History:
+        """Train until the last epoch, or until ``epochs`` are done; returns a row of figures for each epoch.
 
         Asked to stop, it finishes the step, writes a checkpoint within the epoch, from which it goes on, and ends.
         """
         self._saved = time.monotonic()
-        while not self.finished:
+        while self.epoch < min(self.recipe.epochs, epochs or self.recipe.epochs):
             self._began = time.monotonic() - self.halfway.get("seconds", 0.0)
             try:
                 row = {"epoch": float(self.epoch + 1), **self.train_epoch(training, run, job)}
@@ -106,6 +106,10 @@ class GanTrainer:
             self._finish_epoch(row, run, job)
             job.check_stop()
         return self.history
+
+    def judge_by(self, critic: nn.Module) -> None:
+        """Let this trained segmentation U-Net judge from now on."""
+        self.critic = critic.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
     def train_epoch(self, cases: Sequence[GanCase], run: Path, job: Job) -> dict[str, float]:
         """One pass over the slices of ``cases``; returns the mean of each loss, NaN where it was left out."""
@@ -290,11 +294,6 @@ class GanTrainer:
             optimizer.load_state_dict(state["optimizers"][name])
         for name in _PROGRESS:
             setattr(self, name, state[name])
-
-    @property
-    def finished(self) -> bool:
-        """Whether the last epoch is done."""
-        return self.epoch >= self.recipe.epochs
 
     def _set_rate(self) -> None:
         for optimizer in self._optimizers.values():

@@ -151,15 +151,20 @@ def _train(request: SynthesisRequest, cases: Mapping[str, Sequence[Case]], divis
         seed_everything(request.recipe.seed)
         generator = networks.build(request.network, request.network_arguments)
         discriminator = Discriminator(len(request.task.channels), **request.recipe.discriminator)
-        critic, used = _critic(request, prepared, feed, run, job)
         names = tuple(channel.name for channel in request.task.channels)
-        trainer = GanTrainer(generator, discriminator, critic, request.recipe, feed, names, _device())
+        trainer = GanTrainer(generator, discriminator, request.recipe, feed, names, _device())
         if (run / checkpoint.LAST).is_file():
             trainer.restore(checkpoint.load(run / checkpoint.LAST))
             within = ", within the next one" if trainer.halfway else ""
             job.notice(f"resumed after epoch {trainer.epoch} of {request.recipe.epochs}{within}")
-        apart = used if request.recipe.critic_apart else set()
-        trainer.fit([case for case in prepared["train"] if case.patient not in apart], prepared["val"], run, job)
+        teaching = _critics_patients(request.recipe, prepared, job)
+        apart = teaching if request.recipe.critic_apart else set()
+        learning = [case for case in prepared["train"] if case.patient not in apart]
+        if request.recipe.direct_epochs:  # which need no segmentation network
+            trainer.fit(learning, prepared["val"], run, job, request.recipe.direct_epochs)
+        if teaching:
+            trainer.judge_by(_critic(request, prepared, teaching, feed, run, job))
+        trainer.fit(learning, prepared["val"], run, job)
     finally:
         if board is not None:
             board.close()
@@ -197,21 +202,33 @@ def _read(case: Case) -> Case:
     return replace(case, load=lambda: loaded)
 
 
-def _critic(
-    request: SynthesisRequest, prepared: Mapping[str, list[GanCase]], feed: GanFeed, run: Path, job: Job
-) -> tuple[nn.Module | None, set[str]]:
-    """The segmentation U-Net, trained (or gone on with), and whom it learnt from; None where none is asked for."""
-    recipe = request.recipe
+def _critics_patients(recipe: GanRecipe, prepared: Mapping[str, list[GanCase]], job: Job) -> set[str]:
+    """The training patients from whom the segmentation U-Net learns; none where none is asked for or possible."""
     if not (recipe.segmentation and recipe.critic_epochs):
-        return None, set()
-    labelled = [case for case in prepared["train"] if case.tumor is not None]
+        return set()
+    labelled = sorted({case.patient for case in prepared["train"] if case.tumor is not None})
+    order = np.random.default_rng(recipe.seed).permutation(labelled).tolist()
+    half = set(order[: round(len(order) * recipe.critic_share)])
+    rest = {case.patient for case in prepared["train"]} - half
+    if half and rest and any(case.tumor is not None for case in prepared["val"]):
+        return half
+    job.notice("There are too few label maps for a segmentation U-Net: the generator learns without g_seg.")
+    return set()
+
+
+def _critic(
+    request: SynthesisRequest,
+    prepared: Mapping[str, list[GanCase]],
+    patients: set[str],
+    feed: GanFeed,
+    run: Path,
+    job: Job,
+) -> nn.Module:
+    """The segmentation U-Net, trained (or gone on with) with the images of ``patients``."""
+    recipe = request.recipe
+    chosen = [case for case in prepared["train"] if case.patient in patients and case.tumor is not None]
     judged = [case for case in prepared["val"] if case.tumor is not None]
-    patients = np.random.default_rng(recipe.seed).permutation(sorted({case.patient for case in labelled})).tolist()
-    half = set(patients[: round(len(patients) * recipe.critic_share)])
-    chosen = [case for case in labelled if case.patient in half]
-    if not chosen or not judged or len(chosen) == len(prepared["train"]):
-        job.notice("There are too few label maps for a segmentation U-Net: the generator learns without g_seg.")
-        return None, set()
+    seed_everything(recipe.seed)  # wherever the generator is
     network = gan_critic.build(len(request.task.channels), recipe.critic)
     trainer = Trainer(
         network,
@@ -227,7 +244,7 @@ def _critic(
         trainer.restore(checkpoint.load(last))
     trainer.fit(chosen, judged, run / CRITIC, job)
     network.load_state_dict(checkpoint.load(best)["network"])
-    return network, half
+    return network
 
 
 def _build(request: SynthesisRequest, cases: Mapping[str, Sequence[Case]], run: Path) -> Path:

@@ -158,9 +158,10 @@ def test_gigabytes_of_gpu_libraries_never_come_by_surprise():
 
 
 @pytest.mark.parametrize("platform", ["win32", "darwin", "linux"])
-def test_every_size_has_a_price_and_a_greater_one_costs_more(platform):
+def test_every_size_has_a_price_and_light_has_the_lowest(platform):
     light, gpu, training = (cost(size, platform, size == GPU) for size in SIZES)
-    assert 0 < light.download < training.download <= gpu.download
+    assert 0 < light.download < min(gpu.download, training.download)
+    assert cost(GPU, platform, False).download < training.download
     assert light.download < light.disk
 
 

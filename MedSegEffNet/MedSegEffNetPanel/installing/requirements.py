@@ -20,7 +20,8 @@ _LIGHT = (*BASE, "openvino>=2024.4,<=2026.4.1")
 _TORCH = (*_LIGHT, "torch>=2.4,<=2.13.0", "efficientnet-pytorch>=0.7.1,<0.8")
 _DICOM_SEG = "highdicom>=0.27,<0.29"  # to import and export labels as DICOM SEG
 _CURVES = "tensorboardX>=2.6,<3"  # event files of a training
-REQUIREMENTS = {LIGHT: _LIGHT, GPU: _TORCH, TRAINING: (*_TORCH, _DICOM_SEG, _CURVES)}
+_FIGURES = ("scikit-image>=0.22,<0.27", "torchmetrics>=1.4,<2")  # of synthesised images
+REQUIREMENTS = {LIGHT: _LIGHT, GPU: _TORCH, TRAINING: (*_TORCH, _DICOM_SEG, _CURVES, *_FIGURES)}
 # Module -> name under which it is installed.
 BASE_MODULES = {"numpy": "numpy", "SimpleITK": "SimpleITK", "PIL": "pillow"}
 ENGINE_MODULES = {"openvino": "openvino", "torch": "torch"}
@@ -47,6 +48,7 @@ class Cost:
 _LIGHT_COST = {"win32": Cost(92, 275), "darwin": Cost(39, 165), "linux": Cost(66, 207)}
 _CPU_TORCH = {"win32": Cost(135, 600), "darwin": Cost(125, 600), "linux": Cost(205, 920)}
 _CUDA_TORCH = Cost(2600, 6000)
+_BESIDE_TORCH = Cost(56, 220)  # what only a training needs; wheels for Linux
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,9 @@ def cost(size: str, platform: str, cuda: bool) -> Cost:
     if size == LIGHT:
         return light
     torch = _CUDA_TORCH if cuda and key != "darwin" else _CPU_TORCH[key]
-    return Cost(light.download + torch.download, light.disk + torch.disk)
+    beside = _BESIDE_TORCH if size == TRAINING else Cost(0, 0)
+    parts = (light, torch, beside)
+    return Cost(sum(part.download for part in parts), sum(part.disk for part in parts))
 
 
 def own_package(name: str) -> bool:

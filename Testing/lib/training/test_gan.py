@@ -172,7 +172,7 @@ def a_trainer(**settings):
     layout = Planes(2, recipe.context)
     generator = build("stargan_unet", {"in_channels": layout.count, "channels": [8, 16], "blocks": 0})
     feed = GanFeed(recipe, layout, 2)
-    return GanTrainer(generator, Discriminator(2, [4, 8]), None, recipe, feed, ("a", "b"))
+    return GanTrainer(generator, Discriminator(2, [4, 8]), recipe, feed, ("a", "b"))
 
 
 def test_direct_epochs_use_the_direct_losses_alone(tmp_path):
