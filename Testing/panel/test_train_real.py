@@ -127,7 +127,7 @@ def test_a_model_is_taught_by_three_corrected_patients(
 
 def segment(panel, shared_data, scene, wait_until):
     """Segment a patient with the new version by clicks; gives the Dice with the mask."""
-    before = segmentations(scene)  # that of the case in Correct
+    scene.Clear(0)  # of the case that was corrected last
     arrays, mask, affine = real_patient(shared_data, CORRECTED + HELD_OUT - 1)
     nodes = {channel: add_volume(f"TCGA_{channel.upper()}", array, affine) for channel, array in arrays.items()}
     panel.show("segment")
@@ -138,5 +138,5 @@ def segment(panel, shared_data, scene, wait_until):
     assert part.ui.applyButton.enabled, part.ui.applyButton.toolTip
     part.ui.applyButton.click()
     assert wait_until(lambda: part.run.over, PATIENCE), part.run.text
-    [segmentation] = [node for node in segmentations(scene) if node not in before]
+    [segmentation] = segmentations(scene)
     return dice(segment_array(segmentation, 0, nodes["flair"]), mask)
