@@ -14,6 +14,7 @@ from typing import Any
 
 from MedSegEffNetLib.errors import InputError, MedSegEffNetError
 
+_FULL = 1 << 20  # bytes; a disk with less is full
 _HINTS = {
     errno.ENOSPC: "Free some space on that disk, or choose an output folder on another one.",
     errno.EDQUOT: "Your quota on that disk is used up: delete something there, or choose another output folder.",
@@ -54,6 +55,20 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.replace(aside, target)
         _remove(temporary)
         _remove(aside)
+
+
+@contextmanager
+def foreign_writer(path: str | os.PathLike[str]) -> Iterator[None]:
+    """For a block in which a library in C++ (torch, OpenVINO) writes to ``path``.
+
+    It tells a full disk as a ``RuntimeError`` that does not say so; here that is an ``OSError``, as :func:`replacing` wants it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if shutil.disk_usage(Path(path).parent).free < _FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise OSError(errno.EIO, str(error).partition("\n")[0]) from error
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

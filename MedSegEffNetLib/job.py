@@ -286,8 +286,8 @@ def _take_lock(folder: Path) -> None:
     process = running_process(folder)
     if process is not None and process != os.getpid():
         raise _locked(folder, process)
-    (folder / LOCK).unlink(missing_ok=True)
     draft = folder / f".{LOCK}-{uuid.uuid4().hex[:12]}"
+    _put_aside(folder / LOCK, draft)
     atomic.write_json(draft, {**identity(), "time": _now()})
     try:
         os.link(draft, folder / LOCK)
@@ -297,6 +297,20 @@ def _take_lock(folder: Path) -> None:
         os.replace(draft, folder / LOCK)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _put_aside(lock: Path, name: Path) -> None:
+    """Remove the lock that a killed process left; one that another start has taken meanwhile is put back."""
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(lock, name)
+        try:
+            named = json.loads(name.read_text(encoding="utf-8"))
+            taken = int(named["process"]) != os.getpid() and not has_ended(named)
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        if taken:
+            os.replace(name, lock)
+            raise _locked(lock.parent, int(named["process"]))
 
 
 def _locked(folder: Path, process: int | None) -> InputError:

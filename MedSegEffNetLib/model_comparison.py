@@ -22,6 +22,7 @@ from MedSegEffNetLib.inference.predict import segment_case
 from MedSegEffNetLib.job import Job
 from MedSegEffNetLib.models import comparisons, registry
 from MedSegEffNetLib.models.bundle import Bundle
+from MedSegEffNetLib.models.promotion import rival
 from MedSegEffNetLib.models.sources import COMPARISON, Source, source_of
 from MedSegEffNetLib.task import SegmentationTask, get_segmentation_task
 
@@ -131,7 +132,7 @@ def compare(contest: Contest, options: Options, job: Job) -> dict[str, Any]:
         rows[name] = report.read_evaluation(folder).main_rows
     paired = comparison.compare_evaluations(rows[comparisons.OLD], rows[comparisons.NEW])
     task = get_segmentation_task(contest.new.bundle.task_id)
-    content = _content(contest, paired, {str(row["case"]) for row in rows[comparisons.NEW]})
+    content = _content(contest, paired, rows[comparisons.NEW])
     losses = _losses(contest, paired, task, options, job)
     content["worst"] = [_write_loss(contest.output, number, loss) for number, loss in enumerate(losses, start=1)]
     values = [
@@ -146,7 +147,7 @@ def compare(contest: Contest, options: Options, job: Job) -> dict[str, Any]:
 
 
 def _old(new: Source, against: str) -> Bundle:
-    name = against or new.parent or new.bundle.task_id
+    name = against or rival(new)
     try:
         old = registry.find(name)
     except InputError as error:
@@ -260,7 +261,7 @@ def _line(bundle: Bundle) -> list[Bundle]:
     return found
 
 
-def _content(contest: Contest, paired: Sequence[Paired], measured: set[str]) -> dict[str, Any]:
+def _content(contest: Contest, paired: Sequence[Paired], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     new, old = contest.new.bundle, contest.old
     regions = {found.region: _figures(found, contest.margin) for found in paired if found.metric == "dice"}
     if all(figures["verdict"] == comparisons.NOT_MEASURED for figures in regions.values()):
@@ -271,6 +272,11 @@ def _content(contest: Contest, paired: Sequence[Paired], measured: set[str]) -> 
     warnings = [*contest.warnings]
     if missing:
         warnings.append(f"No case tells the true extent of {', '.join(missing)}: nothing is known about it.")
+    there = {str(row["region"]) for row in rows if row.get("true_voxels", 0) > 0}
+    empty = [name for name in regions if name not in there and name not in missing]
+    if empty:
+        warnings.append(f"No case has {', '.join(empty)}: a model that never finds it would do as well here.")
+    measured = {str(row["case"]) for row in rows}
     return {
         "schema": comparisons.SCHEMA,
         "task": new.task_id,

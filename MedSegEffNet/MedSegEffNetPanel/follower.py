@@ -136,9 +136,9 @@ class Follower:
     def _round(self) -> str:
         """One look: orders there, results and then events here, so that what an event names is there already."""
         far, launch = self.far, self.errand.launch
-        if (self.folder / STOP).exists() and not self._stopped:
+        if (self.folder / STOP).exists():
             if self.copying:
-                far.stop()
+                far.stop()  # each time: a process that only begins clears its folder
             self._stopped = True
         order = _order(self.folder, launch)
         if order and order != self._ended_by:

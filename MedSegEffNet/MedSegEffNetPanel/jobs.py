@@ -23,7 +23,7 @@ from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetLib.job import EVENTS, REQUEST, STOP, read_events
 from MedSegEffNetPanel.job_report import make_report, refusal, sentence
 from MedSegEffNetPanel.processes import ChildProcess, DetachedProcess, Interpreter, Process, RemoteProcess
-from MedSegEffNetPanel.remote import FILE, Errand, Place
+from MedSegEffNetPanel.remote import FILE, Errand, Place, where
 from MedSegEffNetPanel.signals import Signal
 
 __all__ = ["Interpreter", "JobError", "JobQueue", "JobState", "PanelJob"]
@@ -353,7 +353,7 @@ class JobQueue:
                     job.stage = _("Waiting for: {title}").format(title=busy.title)
 
     def _start(self, job: PanelJob) -> None:
-        place = self._elsewhere.place(job.arguments) if self._elsewhere else None
+        place = where(job.folder, self._elsewhere.place(job.arguments)) if self._elsewhere else None
         if self._elsewhere is not None and place is not None:
             job.start(self._elsewhere.follower(), place)
         else:

@@ -16,6 +16,7 @@ from typing import Any
 
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.job import REQUEST
 from MedSegEffNetLib.models.registry import find
 from MedSegEffNetLib.resources import resources_folder
 
@@ -170,6 +171,17 @@ class Errand:
             return cls(Place.from_mapping(content["place"]), content["launch"], tuple(content["arguments"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def where(folder: Path, wanted: Place | None) -> Place | None:
+    """Where the job of a run folder runs (None: here), if new ones run at ``wanted``.
+
+    One that was begun here, or on another machine than that, goes on there: its checkpoints are there.
+    """
+    if wanted is None or not (folder / REQUEST).is_file():
+        return wanted
+    errand = Errand.read(folder)
+    return errand.place if errand is not None else None
 
 
 def with_own_models(arguments: Sequence[str]) -> list[str]:

@@ -177,7 +177,8 @@ def save_network(
     halved = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
     files = {"weights": f"models/{_MONAIS.get(key, key)}.pt", "ir": f"models/{key}.xml"}
     (folder / "models").mkdir(parents=True, exist_ok=True)
-    torch.save(halved, folder / files["weights"])
+    with atomic.foreign_writer(folder / files["weights"]):
+        torch.save(halved, folder / files["weights"])
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in halved.items()})
     try:
         from MedSegEffNetLib.models.ir import save_ir

@@ -33,7 +33,8 @@ def save_ir(network: nn.Module, in_channels: int, path: Path) -> None:
         model = ov.convert_model(network, example_input=torch.zeros(1, in_channels, *depth, size, size))
     model.reshape([-1, in_channels, *depth, -1, -1])
     path.parent.mkdir(parents=True, exist_ok=True)
-    ov.save_model(model, path, compress_to_fp16=True)
+    with atomic.foreign_writer(path):
+        ov.save_model(model, path, compress_to_fp16=True)
 
 
 def make_ir(bundle: Bundle, network: int) -> Path:

@@ -14,11 +14,12 @@ from typing import Any
 import MedSegEffNetLib
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.models import card, comparisons, registry
+from MedSegEffNetLib.models import card, comparisons, registry, versions
 from MedSegEffNetLib.models.build import seal, without_nan
 from MedSegEffNetLib.models.bundle import CARD, METADATA, OUR_KEY, Bundle
 from MedSegEffNetLib.models.sources import COMPARISON, Source, source_of
 from MedSegEffNetLib.models.transfer import Told, is_usable_name, silent, staging
+from MedSegEffNetLib.task import list_tasks
 
 FIRST = "0.1.0"
 _SYNTHESISED = "It learnt from synthesised images too, which no scanner took."
@@ -76,9 +77,10 @@ def promote(
     told("Check", 0, 1)
     checked.source.bundle.verify()
     told("Check", 1, 1)
-    twin = _promoted_before(checked)
+    twin = _version_of(checked.source, checked.name)
     if twin is not None:
-        registry.current_file(twin.name).unlink(missing_ok=True)  # of a roll back from it
+        if registry.current(twin.name) != twin:  # another one was promoted since, or it was rolled back
+            versions.rollback(twin.name, twin.version)
         return twin
     with staging() as folder:
         told("Copy", 0, 1)
@@ -95,10 +97,10 @@ def check(
     source = source_of(model)
     if margin is not None and not 0 <= margin < 1:
         raise InputError(f"--margin {margin}", expected="a loss of mean Dice from 0 to below 1, e.g. 0.01")
-    name = name or source.parent.partition("@")[0] or source.bundle.name
+    name = name or _usual_name(source)
     _check_name(name, source.bundle)
     folder = comparison or (source.run / COMPARISON if source.run else None)
-    content, summary, against = _judge(source, folder, margin)
+    content, summary, against = _judge(source, name, folder, margin)
     reason = " ".join(override.split())
     if against and not reason:
         raise InputError(
@@ -108,6 +110,20 @@ def check(
             "same and writes the reason into its card",
         )
     return Promotion(source, name, next_version(name), content, summary, against, reason if against else "")
+
+
+def rival(source: Source) -> str:
+    """The model that a new one has to meet: the current version of the name that it will take, else what it was trained
+    from, else the default of its task.
+    """
+    current = registry.current(_usual_name(source))
+    if current is not None and comparisons.fingerprint(current) != comparisons.fingerprint(source.bundle):
+        return f"{current.name}@{current.version}"
+    return source.parent or source.bundle.task_id
+
+
+def _usual_name(source: Source) -> str:
+    return source.parent.partition("@")[0] or source.bundle.name
 
 
 def next_version(name: str) -> str:
@@ -127,6 +143,8 @@ def _folder(name: str, version: str) -> Path:
 def _check_name(name: str, bundle: Bundle) -> None:
     if not is_usable_name(name):
         raise InputError(f"--name {name}", expected="letters, digits, '.', '-' and '_' (64 at most)")
+    if name in list_tasks():
+        raise InputError(f"--name {name}", expected="a name that is no task's: a task's id means its default model")
     other = next((known for known in registry.list_models() if known.name == name), None)
     if other is not None and other.task_id != bundle.task_id:
         raise InputError(
@@ -137,7 +155,7 @@ def _check_name(name: str, bundle: Bundle) -> None:
 
 
 def _judge(
-    source: Source, folder: Path | None, margin: float | None
+    source: Source, name: str, folder: Path | None, margin: float | None
 ) -> tuple[dict[str, Any] | None, dict[str, Any], str]:
     """The comparison, the new model's figures, and what speaks against the model (empty: nothing)."""
     if folder is None or not (folder / comparisons.FILE).is_file():
@@ -159,6 +177,10 @@ def _judge(
             summary,
             f"it was compared on cases that it learnt from ({len(seen)} of {len(content['cases'])})",
         )
+    replaced = registry.current(name)
+    earned = _version_of(source, name) is not None  # its place before: it is taken up again
+    if replaced is not None and not earned and content["old"] != (key := f"{replaced.name}@{replaced.version}"):
+        return content, summary, f"it was compared with {content['old']}, and would replace {key}"
     worse = [region for region, figures in content["regions"].items() if figures["verdict"] == comparisons.WORSE]
     against = f"it is worse than {content['old']} in {', '.join(worse)} (margin {content['margin']:g})" if worse else ""
     return content, summary, against
@@ -173,13 +195,11 @@ def _summary(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _promoted_before(checked: Promotion) -> Bundle | None:
-    """The newest version of the name, if it is this very model: promoted again, or its promotion was told to nobody."""
-    newest = next((bundle for bundle in registry.list_models() if bundle.name == checked.name), None)
-    if newest is None or not registry.is_promoted(newest):
-        return None
-    same = comparisons.fingerprint(newest) == comparisons.fingerprint(checked.source.bundle)
-    return newest if same else None
+def _version_of(source: Source, name: str) -> Bundle | None:
+    """The version of ``name`` that is this very model: promoted again, or its promotion was told to nobody."""
+    mine = comparisons.fingerprint(source.bundle)
+    promoted = (one for one in registry.list_models() if one.name == name and registry.is_promoted(one))
+    return next((one for one in promoted if comparisons.fingerprint(one) == mine), None)
 
 
 def _write(checked: Promotion, folder: Path) -> None:
@@ -302,4 +322,6 @@ def _take_place(draft: Path, checked: Promotion) -> Bundle:
                 hint="promote the model once more: it takes the next version",
             ) from error
         raise atomic.write_error(target, error) from error
+    # A roll back from a version of this number that was removed since would take the new one's place.
+    registry.current_file(checked.name).unlink(missing_ok=True)
     return Bundle.open(target)

@@ -34,9 +34,12 @@ def search_path() -> list[Path]:
 
 
 def list_models() -> list[Bundle]:
-    """All models that are found, by name, newest version first; what is no model, or a broken one, is passed over."""
+    """All models that are found, by name, newest version first; what is no model, or a broken one, is passed over.
+
+    Where an update ships a version that the user has promoted under the same number, the user's comes first.
+    """
     found = [bundle for bundle in _opened().values() if isinstance(bundle, Bundle)]
-    newest_first = sorted(found, key=lambda bundle: version_key(bundle.version), reverse=True)
+    newest_first = sorted(found, key=lambda bundle: (version_key(bundle.version), is_promoted(bundle)), reverse=True)
     return sorted(newest_first, key=lambda bundle: bundle.name)
 
 

@@ -28,7 +28,7 @@ def save(path: Path, content: dict[str, Any]) -> None:
     if distributed.rank():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic.replacing(path) as temporary:
+    with atomic.replacing(path) as temporary, atomic.foreign_writer(temporary):
         torch.save(content, temporary)
 
 

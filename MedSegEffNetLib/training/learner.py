@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from MedSegEffNetLib.augmentation import Augmentation, augment
-from MedSegEffNetLib.errors import OutOfMemory
+from MedSegEffNetLib.errors import MedSegEffNetError, OutOfMemory
 from MedSegEffNetLib.inference.engine import is_out_of_memory
 from MedSegEffNetLib.job import Job
 from MedSegEffNetLib.losses import get_loss
@@ -27,7 +27,7 @@ _LONGEST = 12.0  # gradient, by its norm
 _HARDLY = 1e-6  # a shift that moves nothing but lets patches be cut anywhere
 
 
-class NotFinite(Exception):
+class NotFinite(MedSegEffNetError):
     """The loss, or its gradient, is infinite or no number."""
 
 

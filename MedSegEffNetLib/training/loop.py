@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from MedSegEffNetLib.errors import MedSegEffNetError, Stopped
+from MedSegEffNetLib.errors import InputError, MedSegEffNetError, Stopped
 from MedSegEffNetLib.job import Job
 from MedSegEffNetLib.task import Channel
 from MedSegEffNetLib.training import checkpoint, distributed, figures
@@ -154,8 +154,18 @@ class Trainer:
         return {"train_loss": now.loss / count, **{f"train_{name}": value for name, value in scores.items()}}
 
     def batches(self, cases: Sequence[Any], draw: np.random.Generator) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
-        """Number of batches of an epoch, and the batches, see :class:`Feed`."""
-        return self._feed.training(cases, draw)
+        """Number of batches of an epoch, and the batches, see :class:`Feed`.
+
+        :class:`InputError` if there is nothing to learn from.
+        """
+        count, stream = self._feed.training(cases, draw)
+        if not count:
+            raise InputError(
+                "no slice of the training cases has any label, and none without a label is to be learnt from",
+                expected="cases with labels",
+                hint="correct and accept some, or set empties_per_epoch to more than 0",
+            )
+        return count, stream
 
     def validate(self, cases: Sequence[Any], job: Job) -> dict[str, float]:
         """The figures of :func:`MedSegEffNetLib.training.validation.summary` over ``cases``."""

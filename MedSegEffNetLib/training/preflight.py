@@ -157,6 +157,10 @@ def _labels(request: Request, contents: Mapping[str, Contents]) -> tuple[list[st
             warnings.append(
                 f"No validation case has the label {region.title} ({region.name}): nothing says how well it is learnt."
             )
+        elif "test" in contents and not contents["test"].regions[region.name]:
+            warnings.append(
+                f"No test case has the label {region.title} ({region.name}): a comparison says little about it."
+            )
     return errors, warnings
 
 

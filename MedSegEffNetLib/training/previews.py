@@ -20,8 +20,8 @@ from MedSegEffNetLib.training import distributed
 
 FOLDER = Path("previews")
 _PICTURES = 100  # of a case at most: a long training draws every few epochs
-_SIZE = 288  # pixels of the longer side of each of the three parts
-_CAPTION = 22  # pixels
+_SIZE = 320  # pixels of the longer side of each of the three parts
+_CAPTION = 30  # pixels: the panel shows pictures at less than half of their size
 
 
 @dataclass
@@ -117,7 +117,7 @@ class Previews:
         ]
         width, height = parts[0].size
         sheet = Pillow.new("RGB", (len(parts) * (width + 2) - 2, height + _CAPTION), (0, 0, 0))
-        pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+        pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(22)
         for number, (part, caption) in enumerate(zip(parts, captions.values(), strict=True)):
             sheet.paste(part, (number * (width + 2), _CAPTION))
             pen.text((number * (width + 2) + 4, _CAPTION / 2), caption, font=font, fill=(255, 255, 255), anchor="lm")

@@ -31,6 +31,7 @@ from MedSegEffNetLib.training.volumes import VolumeFeed
 STEPS = 60
 _ENOUGH = 0.95  # Dice: known by heart
 _FALL = 0.8  # of the first loss: more of it left is no learning
+_SOME = 0.1  # Dice: below it the loss fell because less and less was found, as there is more background than anything
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Overfit:
     case : that was learnt. steps : that it took.
     loss_first, loss_last : the last one is None where it became no number.
     dice : reached on the slices that were learnt, the mean over the regions.
-    learns : whether the loss fell by a fifth or more.
+    learns : whether the loss fell by a fifth or more and something of the regions was found.
     text : the same in words.
     """
 
@@ -120,7 +121,7 @@ def _learn(request: Request, case: Case, job: Job) -> Overfit:
 
 def _judged(case: str, losses: list[float], dice: float) -> Overfit:
     first, last = losses[0], losses[-1]
-    learns = last < _FALL * first or dice > _ENOUGH
+    learns = (last < _FALL * first and dice > _SOME) or dice > _ENOUGH
     told = f"The loss of case {case} went from {first:.3g} to {last:.3g} in {len(losses)} steps, its Dice to {dice:.2f}"
     if learns:
         text = f"{told}: the network can learn this case."

@@ -16,7 +16,7 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.job import read_request
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.registry import find
-from MedSegEffNetLib.task import Channel, SegmentationTask, Step, get_segmentation_task
+from MedSegEffNetLib.task import Channel, SegmentationTask, Step, get_segmentation_task, list_tasks
 from MedSegEffNetLib.training import decoder
 from MedSegEffNetLib.training.config import Recipe, recipe_of
 from MedSegEffNetLib.training.settings import Settings
@@ -169,6 +169,20 @@ def check_buildable(request: Request) -> None:
             expected="the network as that model has it",
             hint="leave out context and network.* when a training starts from a model",
         )
+
+
+def parent_as_begun(run: Path, parent: str | None) -> str | None:
+    """``parent``; of a training that is resumed the version that it began with, where a name or a task is given without one.
+
+    The name may mean another version by now: one was promoted, or rolled back.
+    """
+    request = (read_request(run) or {"request": {}})["request"]
+    before = str(request.get("parent") or "")
+    if not parent or "@" in parent or Path(parent).is_dir() or request.get("command") != COMMAND:
+        return parent
+    task = list_tasks().get(parent)
+    name = task.default_model if task else parent
+    return before if before.partition("@")[0] == name else parent
 
 
 def check_same_request(run: Path, request: Resolved) -> None:

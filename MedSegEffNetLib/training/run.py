@@ -32,6 +32,7 @@ from MedSegEffNetLib.training.request import (
     Request,
     check_buildable,
     check_same_request,
+    parent_as_begun,
     resolve,
 )
 from MedSegEffNetLib.training.synthetic import PatientMaps, SyntheticFeed
@@ -73,6 +74,7 @@ def train(
         Anything about the request is wrong; nothing has been written.
     """
     with distributed.joined():
+        parent = parent_as_begun(run, parent)
         request = resolve(task_id, data, snapshot=snapshot, network=network, parent=parent, settings=settings or {})
         return _train_as_asked(request, run, threads, finish, listener)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,16 @@ def test_an_output_that_cannot_be_written_is_found_before_the_work(tmp_path: Pat
         with pytest.raises(InputError) as caught:
             atomic.check_writable(target)
         assert caught.value.hint
+
+
+@pytest.mark.parametrize(("free", "told"), [(0, os.strerror(errno.ENOSPC)), (1 << 30, "unexpected pos 704")])
+def test_a_full_disk_of_which_a_library_says_nothing_is_told(tmp_path: Path, monkeypatch, free: int, told: str):
+    usage = shutil.disk_usage(tmp_path)._replace(free=free)
+    monkeypatch.setattr(atomic.shutil, "disk_usage", lambda folder: usage)
+    with (
+        pytest.raises(MedSegEffNetError, match=told),
+        atomic.replacing(tmp_path / "last.pt") as temporary,
+        atomic.foreign_writer(temporary),
+    ):
+        raise RuntimeError("unexpected pos 704 vs 598\nframe #0")
+    assert not os.listdir(tmp_path)

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from MedSegEffNetLib import job
 from MedSegEffNetLib.errors import InputError, MedSegEffNetError, Stopped
 from MedSegEffNetLib.job import EVENTS, LOCK, REQUEST, SCHEMA, STOP, Job, read_events, read_request, running_process
 from MedSegEffNetLib.processes import process_began
@@ -171,6 +172,25 @@ def test_a_lock_of_another_machine_counts(tmp_path):
     write_lock(tmp_path, process=1, host="elsewhere")
     with pytest.raises(InputError, match="process 1"):
         Job.open(tmp_path, {})
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_of_two_that_start_at_once_one_gets_the_folder(tmp_path, monkeypatch, left):
+    if left:
+        write_lock(tmp_path, process=ended_process())
+
+    def looked_too_early(folder):
+        write = job.atomic.write_json
+        write(folder / LOCK, {**job.identity(), "process": other.pid, "process_began": process_began(other.pid)})
+
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        monkeypatch.setattr(job, "running_process", looked_too_early)  # the other one came just after the look
+        with pytest.raises(InputError, match=f"process {other.pid}"):
+            Job.open(tmp_path, {})
+        monkeypatch.undo()
+        assert running_process(tmp_path) == other.pid
+        assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+        other.communicate(b"\n")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"process": "x"}'])

@@ -19,7 +19,7 @@ IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 def take(request, tmp_path, window, rendering):
     """A function that takes a picture called ``panel-NAME.png`` and gives its pixels (height, width, 3).
 
-    ``kept=False``: not for docs/images.
+    ``kept=False``: not for docs/images. The file has 192 colors, which makes it small.
     """
     from PIL import Image
 
@@ -31,7 +31,9 @@ def take(request, tmp_path, window, rendering):
         path = (folder if kept else tmp_path) / f"panel-{name}.png"
         picture(window, path, **options)
         with Image.open(path) as opened:
-            return np.asarray(opened.convert("RGB"))
+            taken = opened.convert("RGB")
+        taken.quantize(192, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
+        return np.asarray(taken)
 
     return take
 

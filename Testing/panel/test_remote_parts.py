@@ -137,6 +137,44 @@ def test_a_model_of_the_user_goes_along_and_a_shipped_one_does_not(tmp_path, mon
     assert remote.with_own_models(["train"]) == ["train"]
 
 
+def test_a_run_goes_on_where_it_was_begun(tmp_path):
+    from MedSegEffNetPanel.remote import Errand, Place, where
+
+    new, old = Place("ssh new python3", (), "runs"), Place("ssh old python3", (), "runs")
+    assert where(tmp_path, new) == new
+    Errand(old, "1", ("train",)).write(tmp_path)
+    assert where(tmp_path, new) == new, "it has not begun there"
+    (tmp_path / "job.json").write_text("{}", encoding="utf-8")
+    assert where(tmp_path, new) == old
+    assert where(tmp_path, None) is None, "what came back can go on here"
+    (tmp_path / "remote.json").unlink()
+    assert where(tmp_path, new) is None
+
+
+def test_a_stop_goes_there_again_if_the_process_only_began(tmp_path):
+    from MedSegEffNetPanel.far_side import RUNNING, Look, Ssh
+    from MedSegEffNetPanel.follower import Follower
+    from MedSegEffNetPanel.remote import Errand, Place
+
+    class Far(Ssh):
+        stops = 0
+
+        def stop(self):
+            self.stops += 1
+
+        def look(self, launch, offset):
+            return Look(RUNNING)
+
+    place = Place("ssh box python3", (), "runs")
+    follower = Follower(tmp_path, Errand(place, "1", ("train",)))
+    follower.far = Far(place, "runs/1", lambda: None)
+    follower._round()
+    assert follower.far.stops == 0
+    (tmp_path / "STOP").touch()
+    assert (follower._round(), follower._round()) == (RUNNING, RUNNING)
+    assert follower.far.stops == 2
+
+
 @pytest.fixture
 def section(panel):
     """The section Environment, opened."""

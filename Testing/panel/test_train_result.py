@@ -107,7 +107,7 @@ def test_a_run_without_a_model_says_what_to_do(section, tmp_path, idle):
 def test_without_a_comparison_nothing_is_promoted(run, section):
     ui = section.ui
     assert "Compare it on held-out cases" in ui.resultText.text
-    assert ui.againstBox.itemText(0) == f"{UNET}@1.0.0 (it started from it)"
+    assert ui.againstBox.itemText(0) == f"{UNET}@1.0.0 (its start)"
     assert any("efficientnet" in ui.againstBox.itemText(place) for place in range(ui.againstBox.count))
     assert ui.compareButton.enabled
     assert not ui.promoteButton.enabled

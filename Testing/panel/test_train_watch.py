@@ -93,7 +93,7 @@ def test_a_training_whose_process_is_gone_says_how_it_goes_on(watch, look, tmp_p
     ui = watch(tmp_path / "run")
     (tmp_path / "run" / "lock.json").unlink()
     look()
-    assert ui.watchText.text.startswith("Its process has ended without a last word: Resume")
+    assert ui.watchText.text.startswith("Its process has ended without a last word.")
     assert "left" not in ui.watchText.text
 
 

@@ -17,6 +17,12 @@ def narrow(box: Any) -> None:
     box.setMinimumContentsLength(_LETTERS)
 
 
+def fit_rows(table: Any, most: int) -> None:
+    """Make a table as high as its rows, or as ``most`` of them."""
+    height = table.horizontalHeader().sizeHint.height() + 2 * table.frameWidth
+    table.setFixedHeight(min(table.rowCount, most) * table.verticalHeader().defaultSectionSize + height)
+
+
 def prepare(table: Any, titles: Sequence[str]) -> None:
     """Give a table its columns and rows that are as high as a line."""
     table.setColumnCount(len(titles))

@@ -10,7 +10,7 @@ import qt
 from slicer.i18n import tr as _
 
 from MedSegEffNetLib.errors import MedSegEffNetError
-from MedSegEffNetPanel.curating.looks import prepare
+from MedSegEffNetPanel.curating.looks import fit_rows, prepare
 from MedSegEffNetPanel.jobs import JobQueue, PanelJob
 from MedSegEffNetPanel.training import texts
 from MedSegEffNetPanel.training.request import TrainRequest
@@ -160,9 +160,7 @@ class CheckView:
                 item = qt.QTableWidgetItem(f"✖ {count}" if missing else count)
                 item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
                 table.setItem(number, column, item)
-        height = table.verticalHeader().defaultSectionSize
-        header = table.horizontalHeader().sizeHint.height()
-        table.setFixedHeight(min(len(rows), _ROWS) * height + header + 2 * table.frameWidth)
+        fit_rows(table, _ROWS)
 
     def _on_cancel(self) -> None:
         if self._job is not None:

@@ -145,7 +145,7 @@ class ResultView:
         box, chosen = ui.againstBox, str(ui.againstBox.currentData or "")
         was = box.blockSignals(True)
         box.clear()
-        usual = _("{model} (it started from it)") if facts.parent else _("the task's current model")
+        usual = _("{model} (its start)") if facts.parent else _("the task's current model")
         box.addItem(usual.format(model=facts.parent), "")
         for key in facts.rivals:
             if key not in (facts.parent, facts.promoted):

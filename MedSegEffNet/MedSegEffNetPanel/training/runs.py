@@ -16,7 +16,7 @@ from slicer.i18n import tr as _
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.job import STOP
 from MedSegEffNetPanel import steps
-from MedSegEffNetPanel.curating.looks import prepare
+from MedSegEffNetPanel.curating.looks import fit_rows, prepare
 from MedSegEffNetPanel.jobs import JobQueue, JobState, PanelJob
 from MedSegEffNetPanel.run_folders import runs_folder
 from MedSegEffNetPanel.segmenting.request import join_reasons
@@ -27,6 +27,7 @@ from MedSegEffNetPanel.training.request import words_of
 from MedSegEffNetPanel.wording import sentences, tip, told
 
 FINISH = "--finish"
+_ROWS = 5  # of the table that are shown without a scroll bar
 _WIDTHS = (86, 66, 50, 46)  # pixels; the model that it started from takes what is left
 _STATES = {
     JobState.QUEUED: records.QUEUED,
@@ -129,6 +130,8 @@ class Runs:
         wanted = self._selected if self._selected in self._shown else next(iter(self._shown), None)
         table.setCurrentCell(self._shown.index(wanted) if wanted is not None else -1, 0)
         table.blockSignals(was)
+        table.visible = bool(mine)
+        fit_rows(table, _ROWS)
         self._on_selected()
 
     def refresh(self) -> None:

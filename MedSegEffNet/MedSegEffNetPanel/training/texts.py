@@ -62,6 +62,7 @@ def row_tip(record: RunRecord) -> str:
     parts = [f"{record.folder.name} {time_text(record.started)}"]
     if request:
         parts.append(_("Task: {task}").format(task=request["task"]))
+        parts.append(_("From: {model}").format(model=parent_text(record)))
         parts.append(_("Snapshot: {id}").format(id=request.get("snapshot") or _("none")))
     return "\n".join([*parts, *filter(None, (record.problem,))])
 

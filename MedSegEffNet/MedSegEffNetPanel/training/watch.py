@@ -236,7 +236,7 @@ def _figures(story: Story, history: History, alive: bool) -> list[str]:
     if story.over:
         lines.append({"finished": _("Finished."), "stopped": _("Stopped."), "failed": _("Failed.")}[story.over])
     elif story.request and not alive:
-        lines.append(_("Its process has ended without a last word: Resume goes on after the last checkpoint."))
+        lines.append(_("Its process has ended without a last word."))
     elif story.stage:
         lines.append(f"{story.stage}{time_left(story.seconds_left)}")
     if not last:

@@ -16,7 +16,7 @@ def test_all_commands_are_found_and_have_help(command):
     assert code == 0
     assert {"demo", "evaluate", "models", "segment", "tasks", "train"} <= set(list_commands())
     for name in list_commands():
-        assert f"    {name} " in text
+        assert f"\n    {name} " in text or f"\n    {name}\n" in text
         assert command(name, "--help")[0] == 0
 
 

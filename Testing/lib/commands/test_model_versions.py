@@ -99,6 +99,15 @@ def test_a_run_is_compared_with_the_model_it_started_from_on_the_test_cases(comm
     assert event["regions"]["tumor"]["n"] == 3
 
 
+def test_that_no_test_case_has_a_region_is_told(command, run, slices):
+    assert command("models", "compare", run)[0] == 0
+    assert not any(text.startswith("No case has") for text in content_of(run)["warnings"])
+    for name in TEST:
+        Pillow.fromarray(np.zeros((32, 32), np.uint8)).save(slices / "test" / name / "001_mask.png")
+    assert command("models", "compare", run)[0] == 0
+    assert any(text.startswith("No case has tumor: ") for text in content_of(run)["warnings"])
+
+
 def test_the_worst_losses_are_pictures(command, run, shipped):
     words = ("models", "compare", shipped, "--against", run / "model", "--data", run.parent / "data")
     assert command(*words, "--output", run / "comparison")[0] == 0

@@ -281,6 +281,15 @@ def test_what_was_measured_says_what_ran_and_what_it_took(bundle, oblique_case):
     assert measured["peak_mb"] > 50
 
 
+def test_the_last_network_is_let_go_of_before_its_maps_are_brought_back(bundle, oblique_case, monkeypatch):
+    done = []
+    monkeypatch.setattr(predict.Voter, "close", lambda self: done.append("network closed"))
+    add = predict.Regions.add
+    monkeypatch.setattr(predict.Regions, "add", lambda *arguments: (done.append("maps added"), add(*arguments)))
+    segment_case(oblique_case, bundle, Options(device="cpu"), a_job())
+    assert done == ["network closed", "maps added"]
+
+
 def test_weights_that_changed_are_refused_by_torch_too(bundle, oblique_case, tmp_path):
     copy = shutil.copytree(bundle.folder, tmp_path / "model")
     weights = copy / "models" / "model.pt"

@@ -12,8 +12,9 @@ import pytest
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.models import comparisons, registry, versions
 from MedSegEffNetLib.models.bundle import Bundle
-from MedSegEffNetLib.models.promotion import next_version, promote
-from MedSegEffNetLib.models.transfer import export_model, import_model
+from MedSegEffNetLib.models.promotion import next_version, promote, rival
+from MedSegEffNetLib.models.sources import source_of
+from MedSegEffNetLib.models.transfer import export_model, import_model, remove_model
 
 from .conftest import NAME, figures, write_comparison
 
@@ -24,6 +25,13 @@ def rewrite(run, **regions):
     """The run's comparison anew, with these regions."""
     shutil.rmtree(run / "comparison", ignore_errors=True)
     write_comparison(run / "comparison", Bundle.open(run / "model"), **regions)
+
+
+def compared_with(run, version):
+    """Let the comparison of a run be one with this version."""
+    path = run / "comparison" / "comparison.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, "old": f"{NAME}@{version}"}), encoding="utf-8")
 
 
 def test_a_better_model_becomes_the_next_version_and_the_current_one(training, models):
@@ -122,13 +130,42 @@ def test_the_same_model_promoted_again_is_the_same_version(training):
     assert versions.versions_of(NAME) == ["1.1.0", "1.0.0"]
 
 
+def test_an_earlier_model_promoted_again_becomes_the_current_version(training):
+    first, second = training(), training("second")
+    promote(str(first))
+    compared_with(second, "1.1.0")
+    promote(str(second))
+    assert promote(str(first)).version == "1.1.0"
+    assert versions.current(NAME) == "1.1.0"
+    assert versions.versions_of(NAME) == ["1.2.0", "1.1.0", "1.0.0"]
+
+
+def test_a_model_has_to_meet_the_version_that_it_would_replace(training):
+    second = training("second")
+    assert rival(source_of(str(second))) == f"{NAME}@1.0.0"
+    promote(str(training()))
+    assert rival(source_of(str(second))) == f"{NAME}@1.1.0"
+    with pytest.raises(InputError, match=f"compared with {NAME}@1.0.0, and would replace {NAME}@1.1.0"):
+        promote(str(second))
+    compared_with(second, "1.1.0")
+    assert promote(str(second)).version == "1.2.0"
+
+
+def test_a_new_version_is_current_whatever_was_rolled_back_and_removed_before(training):
+    remove = promote(str(training())).folder
+    versions.rollback(NAME)
+    remove_model(remove)
+    assert promote(str(training("second"))).version == "1.1.0"
+    assert versions.current(NAME) == "1.1.0"
+
+
 def test_a_model_may_get_a_name_of_its_own(training, models):
     run = str(training())
     bundle = promote(run, name="my-scanner")
     assert (bundle.name, bundle.version) == ("my-scanner", "0.1.0")
     assert registry.find("my-scanner").folder == models / "my-scanner-0.1.0"
     assert versions.current(NAME) == "1.0.0"
-    for name in ("../x", "con", "a b"):
+    for name in ("../x", "con", "a b", "tumor-slices"):
         with pytest.raises(InputError, match="--name"):
             promote(run, name=name)
 

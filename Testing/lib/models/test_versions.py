@@ -82,6 +82,11 @@ def test_an_update_that_ships_a_newer_version_does_not_displace_a_promoted_one(p
     assert registry.find(NAME).version == "3.0.0"
 
 
+def test_an_update_that_ships_a_promoted_version_s_number_does_not_take_its_place(promoted, bundle, shipped):
+    ship(bundle, shipped, "1.2.0")
+    assert registry.find(NAME).folder == registry.find(f"{NAME}@1.2.0").folder == promoted[1].folder
+
+
 def test_where_nothing_was_promoted_the_newest_is_current(bundle, shipped):
     ship(bundle, shipped, "0.9.0")
     assert versions.current(NAME) == "1.0.0"

@@ -1,11 +1,13 @@
 """Schedules, early stopping, the running average and what counts as best."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from MedSegEffNetLib import networks
-from MedSegEffNetLib.errors import MedSegEffNetError, Stopped
+from MedSegEffNetLib.errors import InputError, MedSegEffNetError, Stopped
 from MedSegEffNetLib.job import Job
 from MedSegEffNetLib.task import Channel
 from MedSegEffNetLib.training import checkpoint
@@ -171,11 +173,32 @@ def test_a_region_that_a_case_does_not_tell_is_left_out_of_its_figures():
 
 
 def test_a_damaged_checkpoint_is_refused_with_a_reason(tmp_path):
-    from MedSegEffNetLib.errors import InputError
-
     (tmp_path / "last.pt").write_bytes(b"nothing")
     with pytest.raises(InputError, match="cannot be read as a checkpoint"):
         checkpoint.load(tmp_path / "last.pt")
+
+
+def test_a_full_disk_is_told_and_the_checkpoint_before_stays(tmp_path, monkeypatch):
+    trainer = a_trainer()
+    with pytest.raises(Stopped):
+        trainer.fit(cases(), cases(1), tmp_path, StopAfter(1))
+
+    def full(content, path):
+        path.write_bytes(b"half")
+        raise RuntimeError("unexpected pos 704 vs 598")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(MedSegEffNetError, match=r"last\.pt could not be written"):
+        trainer.save()
+    assert checkpoint.load(tmp_path / checkpoint.LAST)["epoch"] == 0
+
+
+def test_without_any_slice_to_learn_from_it_is_said_what_to_do(tmp_path):
+    empty = [replace(case, targets=np.zeros_like(case.targets)) for case in cases()]
+    trainer = a_trainer(empties_per_epoch=0)
+    with pytest.raises(InputError, match="no slice of the training cases") as caught:
+        trainer.fit(empty, empty, tmp_path, Job.open(None, {}))
+    assert "empties_per_epoch" in caught.value.hint
 
 
 class StopAfter(Job):

@@ -123,6 +123,15 @@ def test_a_label_without_training_cases_is_an_error_and_one_without_validation_c
     assert "synthetic patients alone" in warnings[0]
 
 
+def test_a_label_that_no_test_case_has_is_a_warning(tmp_path):
+    asked = request.resolve(TASK.id, tmp_path, network=None, parent=None, settings={})
+    some, none = Contents({"tumor": 1}, "a"), Contents({"tumor": 0}, "")
+    errors, warnings = preflight._labels(asked, {"train": some, "val": some, "test": none})
+    assert not errors
+    assert warnings == ["No test case has the label tumor (tumor): a comparison says little about it."]
+    assert preflight._labels(asked, {"train": some, "val": some, "test": some}) == ([], [])
+
+
 def test_a_disk_that_is_too_small_is_an_error(patients, tmp_path, monkeypatch):
     monkeypatch.setattr(preflight, "_disk_free", lambda run: 5)
     (error,) = look(patients, tmp_path / "run").errors

@@ -35,6 +35,13 @@ def test_a_network_that_does_not_learn_the_case_is_told(patients, tmp_path):
     assert "hardly learns" in found.text
 
 
+def test_a_loss_that_falls_because_nothing_is_found_is_no_learning():
+    found = probe._judged("a", [0.15, 0.08], 0.0)
+    assert not found.learns
+    assert "hardly learns" in found.text
+    assert probe._judged("a", [0.15, 0.08], 0.4).learns
+
+
 def test_an_unstable_probe_is_told(patients, tmp_path, monkeypatch):
     learn = Learner.learn
 

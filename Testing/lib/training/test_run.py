@@ -19,6 +19,7 @@ from MedSegEffNetLib.job import Job, read_events
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.task import get_segmentation_task
 from MedSegEffNetLib.training import checkpoint
+from MedSegEffNetLib.training.request import parent_as_begun
 from MedSegEffNetLib.training.run import train
 
 from .conftest import TINY
@@ -217,6 +218,20 @@ def test_another_model_can_be_the_start(finished, patients, tmp_path):
     )
     assert Bundle.open(model).info["provenance"]["parent"] == "tumor-slices-unet@0.1.0"
     assert losses(run)[1][0] < losses(finished)[1][0]
+
+
+def test_a_resumed_training_goes_on_from_the_version_that_its_parent_s_name_meant(tmp_path):
+    def begun(command):
+        request = {"command": command, "parent": "tumor-slices-efficientnet@1.0.0"}
+        (tmp_path / "job.json").write_text(json.dumps({"schema": 1, "request": request}), encoding="utf-8")
+        return tmp_path
+
+    names = ("tumor-slices-efficientnet", "tumor-slices", "tumor-slices-efficientnet@1.1.0", "tumor-slices-unet", None)
+    assert [parent_as_begun(begun("train"), name) for name in names] == [
+        *("tumor-slices-efficientnet@1.0.0", "tumor-slices-efficientnet@1.0.0"), *names[2:],
+    ]  # fmt: skip
+    assert parent_as_begun(begun("train-check"), names[0]) == names[0]
+    assert parent_as_begun(tmp_path / "new", names[0]) == names[0]
 
 
 @pytest.mark.parametrize("changed", [{"context": "2"}, {"network.channels": "[4,16]"}])
