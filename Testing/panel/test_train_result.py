@@ -115,6 +115,18 @@ def test_without_a_comparison_nothing_is_promoted(run, section):
     assert not seen(ui.overrideBox, section)
 
 
+def test_the_version_that_would_be_replaced_is_what_it_is_compared_with(run, section, idle, tmp_path, models):
+    from MedSegEffNetLib.models.promotion import promote
+
+    make_run(tmp_path / "other", 2)
+    weights = make_model(tmp_path / "other", 0.5)
+    write_comparison(tmp_path / "other", weights, tumor=BETTER)
+    promote(str(tmp_path / "other"))
+    section.result.show(run)
+    idle()
+    assert section.ui.againstBox.itemText(0) == f"{UNET}@1.1.0 (current)"
+
+
 def test_a_comparison_without_held_out_cases_says_why_and_a_reason_helps(run, section, idle, tmp_path, models):
     (tmp_path / "empty").mkdir()
     request = json.loads((run / "job.json").read_text(encoding="utf-8"))

@@ -145,10 +145,10 @@ class ResultView:
         box, chosen = ui.againstBox, str(ui.againstBox.currentData or "")
         was = box.blockSignals(True)
         box.clear()
-        usual = _("{model} (its start)") if facts.parent else _("the task's current model")
-        box.addItem(usual.format(model=facts.parent), "")
+        usual = _("{model} (its start)") if facts.rival == facts.parent else _("{model} (current)")
+        box.addItem(usual.format(model=facts.rival) if "@" in facts.rival else _("the task's current model"), "")
         for key in facts.rivals:
-            if key not in (facts.parent, facts.promoted):
+            if key not in (facts.rival, facts.promoted):
                 box.addItem(key, key)
         box.setCurrentIndex(max(0, box.findData(chosen)))
         box.blockSignals(was)

@@ -24,9 +24,9 @@ from MedSegEffNetLib.models.comparisons import (
     read,
     sentence,
 )
-from MedSegEffNetLib.models.promotion import check
+from MedSegEffNetLib.models.promotion import check, rival
 from MedSegEffNetLib.models.registry import list_models
-from MedSegEffNetLib.models.sources import COMPARISON, MODEL
+from MedSegEffNetLib.models.sources import COMPARISON, MODEL, source_of
 from MedSegEffNetLib.models.versions import Version, history, previous
 from MedSegEffNetPanel.comparing.texts import NOTHING
 from MedSegEffNetPanel.wording import sentences
@@ -45,7 +45,8 @@ class Facts:
     comparison : content of ``comparison.json``; None: there is none.
     against : why it would be refused, unless there is a reason to promote it all the same; empty: nothing.
     problem : why it cannot be promoted at all. promoted : ``name@version`` that this very model already is.
-    rivals : ``name@version`` of all models of the task. versions : of the name, newest first.
+    rival : the model that it is compared with unless another is named. rivals : ``name@version`` of all models of the
+        task. versions : of the name, newest first.
     previous : the version that a roll back goes to; empty: there is none.
     """
 
@@ -59,6 +60,7 @@ class Facts:
     against: str = ""
     problem: str = ""
     promoted: str = ""
+    rival: str = ""
     rivals: tuple[str, ...] = ()
     versions: tuple[Version, ...] = field(default=(), repr=False)
     previous: str = ""
@@ -83,6 +85,7 @@ def read_facts(folder: Path, name: str = "") -> Facts:
         bundle = Bundle.open(folder / MODEL)
         models = list_models()
         facts["rivals"] = tuple(f"{one.name}@{one.version}" for one in models if one.task_id == bundle.task_id)
+        facts["rival"] = rival(source_of(str(folder)))
         facts["name"] = name or facts["parent"].partition("@")[0] or bundle.name
         facts["versions"] = tuple(history(facts["name"]))
         facts["previous"] = previous(facts["name"])
