@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from MedSegEffNetLib.errors import InputError
 
 if TYPE_CHECKING:
     from MedSegEffNetLib.inference.options import Options
+    from MedSegEffNetLib.job import Job
     from MedSegEffNetLib.models.bundle import Bundle
 
 EACH = "all"
@@ -43,9 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     from MedSegEffNetLib.commands._inputs import check_output
     from MedSegEffNetLib.inference import ensemble
     from MedSegEffNetLib.inference.options import Options
-    from MedSegEffNetLib.job import Job
     from MedSegEffNetLib.models.registry import find
-    from MedSegEffNetLib.terminal import ProgressLine
 
     each = arguments.ensemble == EACH
     options = Options(
@@ -64,20 +63,8 @@ def run(arguments: argparse.Namespace) -> None:
     for name in (report.SUMMARY, report.PER_CASE, report.ABOUT, report.PAGE):
         check_output(output / name)
     cases = evaluation.cases_of(bundle, data, split)
-    request = {name: value for name, value in vars(arguments).items() if name not in ("run", "folder")}
-    resolved = {"data": data.resolve(), "output": output.resolve(), "model": f"{bundle.name}@{bundle.version}"}
-    job = Job.open(arguments.folder, {**request, **resolved})
-    job.listeners.append(ProgressLine())
-    with job:
-        summary = evaluation.evaluate(
-            bundle,
-            cases,
-            output,
-            options,
-            job,
-            title=f"{bundle.name} {bundle.version} on {data.name}, {split}",
-            provenance={"data": data.name, "split": split},
-        )
+    with _job(arguments, bundle) as job:
+        summary = evaluation.evaluate(bundle, cases, output, options, job, **_told(arguments, bundle))
         rows = evaluation.evaluate_each(bundle, cases, output, options, job) if each else {}
         if rows:  # the page again, with their table
             report.write_evaluation_page(output / report.PAGE, report.read_evaluation(output))
@@ -91,10 +78,9 @@ def run(arguments: argparse.Namespace) -> None:
 def _evaluate_synthesis(arguments: argparse.Namespace, bundle: Bundle, options: Options) -> None:
     """Compare the images that a model makes with the real ones, and print the table."""
     from MedSegEffNetLib.commands._inputs import check_output
-    from MedSegEffNetLib.job import Job
     from MedSegEffNetLib.models.registry import find
     from MedSegEffNetLib.synthesis import evaluation, report
-    from MedSegEffNetLib.terminal import ProgressLine, table
+    from MedSegEffNetLib.terminal import table
 
     if arguments.flips or arguments.ensemble:
         raise InputError(f"--flips and --ensemble have no meaning for {bundle.name}, which makes images")
@@ -103,21 +89,28 @@ def _evaluate_synthesis(arguments: argparse.Namespace, bundle: Bundle, options: 
     for name in (evaluation.ROWS, evaluation.SUMMARY, evaluation.PAGE):
         check_output(output / name)
     cases = evaluation.cases_of(bundle, data, split)
-    request = {name: value for name, value in vars(arguments).items() if name not in ("run", "folder")}
-    resolved = {"data": data.resolve(), "output": output.resolve(), "model": f"{bundle.name}@{bundle.version}"}
-    job = Job.open(arguments.folder, {**request, **resolved})
-    job.listeners.append(ProgressLine())
-    with job:
-        summary = evaluation.evaluate(
-            bundle,
-            cases,
-            output,
-            options,
-            job,
-            title=f"{bundle.name} {bundle.version} on {data.name}, {split}",
-            segmenter=segmenter,
-            provenance={"data": data.name, "split": split},
-        )
+    with _job(arguments, bundle) as job:
+        told = _told(arguments, bundle)
+        summary = evaluation.evaluate(bundle, cases, output, options, job, segmenter=segmenter, **told)
         job.finish(output=output.resolve(), summary=summary)
     print(table(report.summary_table(summary), ["inputs → target", "region", "metric", "mean", "SD", "median", "n"]))
     print(output / evaluation.PAGE)
+
+
+def _job(arguments: argparse.Namespace, bundle: Bundle) -> Job:
+    """The evaluation as a job, its paths in full."""
+    from MedSegEffNetLib.job import Job
+    from MedSegEffNetLib.terminal import ProgressLine
+
+    request = {name: value for name, value in vars(arguments).items() if name not in ("run", "folder")}
+    paths = {"data": arguments.data.resolve(), "output": arguments.output.resolve()}
+    job = Job.open(arguments.folder, {**request, **paths, "model": f"{bundle.name}@{bundle.version}"})
+    job.listeners.append(ProgressLine())
+    return job
+
+
+def _told(arguments: argparse.Namespace, bundle: Bundle) -> dict[str, Any]:
+    """What the page says of the evaluation."""
+    data, split = arguments.data.name, arguments.split
+    title = f"{bundle.name} {bundle.version} on {data}, {split}"
+    return {"title": title, "provenance": {"data": data, "split": split}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from MedSegEffNetLib.geometry import Undo, Volume
 from MedSegEffNetLib.image import Image, joined_marks
 from MedSegEffNetLib.inference import engine, ensemble, plan, quality, slices
 from MedSegEffNetLib.inference.checks import Checked, check_images
+from MedSegEffNetLib.inference.clock import Clock
 from MedSegEffNetLib.inference.doubts import resampling, synthesised
 from MedSegEffNetLib.inference.options import Options, Setup
 from MedSegEffNetLib.inference.voters import Voter, run
@@ -80,7 +80,7 @@ def segment_case(images: Mapping[str, Image] | Checked, bundle: Bundle, options:
 
 
 def _segment(images: Mapping[str, Image] | Checked, bundle: Bundle, options: Options, job: Job) -> Result:
-    clock = _Clock()
+    clock = Clock()
     if not isinstance(images, Checked):
         images = check_images(images, bundle.channels, resampled=options.resample, dimensions=bundle.dimensions)
     checked, warnings = images
@@ -241,16 +241,3 @@ class Regions:
 
 def _as_it_is(maps: np.ndarray) -> np.ndarray:
     return maps
-
-
-class _Clock:
-    """Seconds between laps, summed up by name."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.seconds[name] = round(self.seconds.get(name, 0) + now - self._last, 3)
-        self._last = now

@@ -15,6 +15,7 @@ from MedSegEffNetLib.geometry import Undo
 from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.inference import engine, plan
 from MedSegEffNetLib.inference.checks import Checked, check_images
+from MedSegEffNetLib.inference.clock import Clock
 from MedSegEffNetLib.inference.doubts import CHECKS
 from MedSegEffNetLib.inference.options import Options, Setup
 from MedSegEffNetLib.intensities import content
@@ -129,7 +130,7 @@ class Synthesizer:
             The job was asked to stop.
         """
         checked = images if isinstance(images, Checked) else self.check(images, target)
-        started, clock = time.perf_counter(), _Clock()
+        started, clock = time.perf_counter(), Clock()
         grid = checked.images[reference_channel(self.bundle.channels, checked.images)]
         setup = engine.choose(self.options, BATCH_SIZE)
         self._plan(checked.images, job)
@@ -272,16 +273,3 @@ def _brought_back(made: np.ndarray, inside: np.ndarray, undo: Undo) -> tuple[np.
     normalized = np.zeros(whole.shape, dtype=np.float32)
     np.divide(maps[0], maps[1], out=normalized, where=whole)
     return normalized, whole
-
-
-class _Clock:
-    """Seconds of stages by name."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.seconds[name] = round(now - self._last, 3)
-        self._last = now

@@ -45,7 +45,9 @@ ALLOWED = {
     **dict.fromkeys(NUMERIC - {"networks"}, GROUND | NUMERIC),
     "models": GROUND | {"networks", "job"},
     "inference": GROUND | NUMERIC | {"job", "measures", "report", "models"},
-    "training": GROUND | NUMERIC | {"job", "report", "reporting", "models", "dataset", "inference", "synthesis", "synthetic"},
+    "training": GROUND
+    | NUMERIC
+    | {"job", "report", "reporting", "models", "dataset", "inference", "synthesis", "synthetic"},
     "synthesis": GROUND | NUMERIC | {"dataset", "inference", "job", "models", "report", "reporting", "terminal"},
     "diagnosis": {"inference"},
     "evaluation": GROUND | NUMERIC | {"job", "measures", "report", "models", "dataset", "inference", "terminal"},

@@ -196,6 +196,9 @@ def use_it(section, wait_until, take):
 
 def predict_again(section, wait_until, take):
     """The new version predicts the cases that came since; those it is least sure of are corrected first."""
+    import slicer
+
+    slicer.mrmlScene.RemoveNode(segmentations(slicer.mrmlScene)[0])  # of the head before
     ui, panel = section.ui, section.panel
     assert wait_until(lambda: ui.againButton.enabled, PATIENCE), ui.againButton.toolTip
     assert ui.againButton.text == "Predict 3 cases again"
