@@ -71,6 +71,14 @@ def crash(session):
     session._lock.release()
 
 
+def test_the_labels_of_another_patient_do_not_lie_over_the_case(opened, scene):
+    other = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "another patient")
+    other.CreateDefaultDisplayNodes()
+    session = opened()
+    assert not other.GetDisplayNode().GetVisibility()
+    assert session.segmentation.GetDisplayNode().GetVisibility()
+
+
 def test_a_case_is_opened_with_its_images_and_empty_labels(opened, scene):
     session = opened()
     assert list(session.volumes) == ["t1", "flair", "t1ce"]

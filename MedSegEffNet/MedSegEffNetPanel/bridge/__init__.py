@@ -11,7 +11,7 @@ from MedSegEffNetPanel.bridge.overlays import overlay, remove_overlay
 from MedSegEffNetPanel.bridge.segment_sequences import put_segment_sequence
 from MedSegEffNetPanel.bridge.segments import put_segments
 from MedSegEffNetPanel.bridge.sequences import sequence_item, sequence_length, sequence_of, shown_item
-from MedSegEffNetPanel.bridge.slices import jump_to, reference_of, show_volume
+from MedSegEffNetPanel.bridge.slices import hide_other_segmentations, jump_to, reference_of, show_volume
 from MedSegEffNetPanel.bridge.surfaces import show_3d, show_contours, shows_3d, shows_contours
 from MedSegEffNetPanel.bridge.volumes import (
     OVERLAY,
@@ -34,6 +34,7 @@ __all__ = [
     "export_volume",
     "facts",
     "grid",
+    "hide_other_segmentations",
     "is_locked",
     "jump_to",
     "load_label_map",

@@ -62,3 +62,10 @@ def _inside(mask: Mask, plane: int) -> np.ndarray:
     hits = np.argwhere(mask.layer[plane] == mask.value)
     j, i = hits[np.square(hits - hits.mean(axis=0)).sum(axis=1).argmin()]
     return (mask.place @ [*np.add(mask.first, (i, j, plane)), 1.0])[:3]
+
+
+def hide_other_segmentations(segmentation: Any) -> None:
+    """Let the slices show this segmentation alone: another patient's would lie over the image like its own."""
+    for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+        if node is not segmentation and node.GetDisplayNode() is not None:
+            node.GetDisplayNode().SetVisibility(False)

@@ -151,6 +151,7 @@ class CaseSession:
         label_map = yield from steps.in_thread(label_map_of, self._loaded.label, place)
         self.segmentation, _told = yield from bridge.put_segments(None, label_map, self.reference, labels)
         self.segmentation.SetName(_("{case} labels").format(case=self.record.id))
+        bridge.hide_other_segmentations(self.segmentation)
         if self.record.label is None or self.record.label.origin != "model" or self.recovered:
             forget_made(self.segmentation)
         loaded = self._loaded
