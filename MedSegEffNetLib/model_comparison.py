@@ -307,7 +307,7 @@ def _figures(found: Paired, margin: float) -> dict[str, Any]:
         mean, median = (float(values.mean()), float(np.median(values))) if values.size else (math.nan, math.nan)
         sides[name] = {"mean": _known(mean), "std": _known(std), "median": _known(median)}
     difference, low, high, p = (_known(value) for value in (found.difference, found.low, found.high, found.p))
-    verdict = comparisons.region_verdict(difference, low, margin)
+    verdict = comparisons.region_verdict(difference, low, margin, found.n)
     return {"n": found.n, **sides, "difference": difference, "low": low, "high": high, "p": p, "verdict": verdict}
 
 

@@ -29,7 +29,7 @@ def fingerprint(bundle: Bundle) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def region_verdict(difference: float | None, low: float | None, margin: float) -> str:
+def region_verdict(difference: float | None, low: float | None, margin: float, n: int) -> str:
     """The verdict on a region.
 
     Parameters
@@ -37,12 +37,13 @@ def region_verdict(difference: float | None, low: float | None, margin: float) -
     difference : mean Dice of the new model minus that of the old one; None: no case tells the region.
     low : lower end of its 95 % interval; None: too few cases for one.
     margin : loss of mean Dice that counts as none.
+    n : cases; fewer than :data:`FEW_CASES` cannot tell a gain from chance.
     """
     if difference is None:
         return NOT_MEASURED
     if difference < -margin:
         return WORSE
-    return BETTER if low is not None and low > 0 else NO_WORSE
+    return BETTER if low is not None and low > 0 and n >= FEW_CASES else NO_WORSE
 
 
 def overall(verdicts: Collection[str]) -> str:
@@ -53,7 +54,7 @@ def overall(verdicts: Collection[str]) -> str:
 def judged(content: Mapping[str, Any], margin: float) -> dict[str, Any]:
     """A comparison's content with the verdicts after another ``margin``."""
     regions = {
-        name: {**figures, "verdict": region_verdict(figures["difference"], figures["low"], margin)}
+        name: {**figures, "verdict": region_verdict(figures["difference"], figures["low"], margin, figures["n"])}
         for name, figures in content["regions"].items()
     }
     verdict = overall([figures["verdict"] for figures in regions.values()])
@@ -73,6 +74,8 @@ def sentence(region: str, figures: Mapping[str, Any], margin: float) -> str:
         return f"{told} The loss is larger than the margin of {margin:g}."
     if figures["verdict"] == NO_WORSE and low is not None and low < -margin:
         return f"{told} A loss larger than the margin of {margin:g} is not ruled out: more cases would tell."
+    if figures["verdict"] == NO_WORSE and low is not None and low > 0:
+        return f"{told} {FEW_CASES} cases or more are needed to call it better."
     return told
 
 

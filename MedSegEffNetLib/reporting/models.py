@@ -24,8 +24,9 @@ _CONVENTIONS = (
     "Both models segmented the same cases; every figure is over the cases that have a value with both. Difference: mean "
     "of new − old. Interval: 95 %, percentile bootstrap over cases (10,000 resamples). p: Wilcoxon's signed-rank test, "
     "two-sided, exact, not corrected for the number of tests. SD is the sample standard deviation (n − 1). A region is "
-    "worse if its mean Dice fell by more than the margin, better if the whole interval of the difference lies above 0, "
-    "and no worse otherwise; the model is worse if any region is, else better if any is. For distances (mm) less is better."
+    "worse if its mean Dice fell by more than the margin, better if the whole interval of the difference lies above 0 in "
+    "six cases or more, and no worse otherwise; the model is worse if any region is, else better if any is. For distances "
+    "(mm) less is better."
 )
 _VERDICTS = {
     "better": ("ok", "The new model is better"),

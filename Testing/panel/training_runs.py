@@ -71,7 +71,7 @@ def figures(old: float, new: float, *, low: float | None = None, high: float | N
     difference = new - old
     low = difference - 0.005 if low is None else low
     side = {"std": 0.1, "median": 0.9}
-    verdict = comparisons.region_verdict(difference, low, comparisons.MARGIN)
+    verdict = comparisons.region_verdict(difference, low, comparisons.MARGIN, 8)
     return {
         "n": 8, "old": {"mean": old, **side}, "new": {"mean": new, **side}, "difference": difference, "low": low,
         "high": difference + 0.005 if high is None else high, "p": 0.0234, "verdict": verdict,

@@ -131,8 +131,8 @@ def tips() -> list[str]:
         _("Mean Dice of the new model, and the standard deviation over the cases."),
         _("Mean of the differences, and its 95 % interval (bootstrap over the cases)."),
         _(
-            "Worse: the mean fell by more than the margin. Better: the whole interval lies above 0. p: Wilcoxon's "
-            "signed-rank test, two-sided; below 0.05 chance alone would hardly do it."
+            "Worse: the mean fell by more than the margin. Better: the whole interval lies above 0, in six "
+            "cases or more. p: Wilcoxon's signed-rank test, two-sided; below 0.05 chance alone would hardly do it."
         ),
     ]
 

@@ -43,6 +43,13 @@ def write_comparison(folder, bundle, cases=("t1", "t2"), margin=0.01, **regions)
     return folder
 
 
+def compared_with(run, version):
+    """Let the comparison of a run be one with this version."""
+    path = run / "comparison" / "comparison.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, "old": f"{NAME}@{version}"}), encoding="utf-8")
+
+
 @pytest.fixture
 def models(tmp_path, monkeypatch):
     """The folder of the user's models, empty; what is shipped lies in ``shipped`` beside it."""

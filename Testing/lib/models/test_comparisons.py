@@ -19,7 +19,14 @@ from .conftest import figures, write_comparison
     ],
 )  # fmt: skip
 def test_a_region_is_better_by_its_interval_and_worse_by_the_margin(difference, low, verdict):
-    assert region_verdict(difference, low, 0.01) == verdict
+    assert region_verdict(difference, low, 0.01, 6) == verdict
+
+
+def test_a_few_cases_cannot_call_a_region_better_but_worse():
+    assert region_verdict(0.05, 0.01, 0.01, 5) == NO_WORSE
+    assert region_verdict(-0.05, -0.06, 0.01, 5) == WORSE
+    told = comparisons.sentence("core", {**figures(0.7, 0.8, 0.02, n=2), "verdict": NO_WORSE}, 0.01)
+    assert told.endswith("6 cases or more are needed to call it better.")
 
 
 def test_a_model_is_worse_if_any_region_is_and_better_if_any_other_is():

@@ -16,7 +16,7 @@ from MedSegEffNetLib.models.promotion import next_version, promote, rival
 from MedSegEffNetLib.models.sources import source_of
 from MedSegEffNetLib.models.transfer import export_model, import_model, remove_model
 
-from .conftest import NAME, figures, write_comparison
+from .conftest import NAME, compared_with, figures, write_comparison
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -25,13 +25,6 @@ def rewrite(run, **regions):
     """The run's comparison anew, with these regions."""
     shutil.rmtree(run / "comparison", ignore_errors=True)
     write_comparison(run / "comparison", Bundle.open(run / "model"), **regions)
-
-
-def compared_with(run, version):
-    """Let the comparison of a run be one with this version."""
-    path = run / "comparison" / "comparison.json"
-    content = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**content, "old": f"{NAME}@{version}"}), encoding="utf-8")
 
 
 def test_a_better_model_becomes_the_next_version_and_the_current_one(training, models):

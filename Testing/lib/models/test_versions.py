@@ -15,7 +15,7 @@ from MedSegEffNetLib.models.transfer import remove_model
 from MedSegEffNetLib.resources import resources_folder
 from MedSegEffNetLib.task import list_tasks
 
-from .conftest import NAME
+from .conftest import NAME, compared_with
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -23,7 +23,10 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def promoted(training):
     """Versions 1.1.0 and 1.2.0 after the shipped 1.0.0."""
-    return [promote(str(training(name))) for name in ("one", "second")]
+    one, second = training("one"), training("second")
+    first = promote(str(one))
+    compared_with(second, "1.1.0")
+    return [first, promote(str(second))]
 
 
 def ship(bundle, shipped, version):
