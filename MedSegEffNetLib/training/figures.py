@@ -46,7 +46,7 @@ def means(counts: np.ndarray) -> dict[str, float]:
 
 
 def score(row: Mapping[str, float], monitor: str) -> float:
-    """How good an epoch was: the greater, the better."""
+    """How good an epoch was: the greater, the better. Where no validation case tells the figure, the loss decides."""
     if monitor == "epoch":
         return row["epoch"]
-    return -row["val_loss"] if monitor == "loss" else row[f"val_{monitor}"]
+    return row.get(f"val_{monitor}", -row["val_loss"]) if monitor != "loss" else -row["val_loss"]

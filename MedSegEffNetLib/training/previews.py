@@ -73,10 +73,10 @@ class Previews:
             masks = (part[index].cpu().numpy() for part in (truth, found[:, first:]))
             self._largest = _Slice(areas[index], images[index, shown].float().cpu().numpy(), *masks)
 
-    def keep(self, case_id: str, dice: float) -> None:
-        """The case that was looked at is done."""
+    def keep(self, case_id: str, dice: float | None) -> None:
+        """The case that was looked at is done; None: it tells no region, and has no picture."""
         largest, self._largest = self._largest, None
-        if largest is not None and (not self.cases or case_id in self.cases):
+        if largest is not None and dice is not None and (not self.cases or case_id in self.cases):
             self._seen.append((dice, case_id, self._draw(largest, dice)))
 
     def gather(self) -> None:

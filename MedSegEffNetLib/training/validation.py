@@ -27,7 +27,7 @@ class Outcome:
     Parameters
     ----------
     losses : of its batches.
-    means : Dice, IoU and accuracy, the mean over the regions that the case tells.
+    means : Dice, IoU and accuracy, the mean over the regions that the case tells; empty: it tells none.
     dice : of each region that the case tells, by name.
     """
 
@@ -71,7 +71,7 @@ class Validation:
         for number, case in enumerate(own):
             outcomes.append(self.one(case))
             if self.previews:
-                self.previews.keep(case.case_id, outcomes[-1].means["dice"])
+                self.previews.keep(case.case_id, outcomes[-1].means.get("dice"))
             job.progress("Validation", number + 1, len(own))
             if number < len(cases) // distributed.processes():  # as often in all processes
                 job.check_stop()
@@ -94,7 +94,8 @@ class Validation:
                 self.previews.look(images, targets, found)
         known = known[int(self.exclusive) :]
         dice = zip(self.regions, figures.dice(counts).tolist(), known.tolist(), strict=False)
-        return Outcome(losses, figures.means(counts[:, known]), {name: value for name, value, told in dice if told})
+        means = figures.means(counts[:, known]) if known.any() else {}
+        return Outcome(losses, means, {name: value for name, value, told in dice if told})
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:

@@ -13,6 +13,7 @@ from MedSegEffNetLib.task import Channel
 from MedSegEffNetLib.training import checkpoint
 from MedSegEffNetLib.training.config import Recipe
 from MedSegEffNetLib.training.data import Slices
+from MedSegEffNetLib.training.figures import score
 from MedSegEffNetLib.training.halfway import Halfway
 from MedSegEffNetLib.training.learner import NotFinite
 from MedSegEffNetLib.training.loop import Trainer
@@ -149,6 +150,8 @@ def test_a_region_that_a_case_does_not_tell_is_left_out_of_its_figures():
             targets = torch.zeros((1, 2, 8, 8))
             targets[0, 0, 2:6, 2:6] = 1
             targets[0, 1, 3:5, 3:5] = -1 if case == "unknown" else 1
+            if case == "nothing":
+                targets[:] = -1
             yield torch.zeros((1, 1, 8, 8)), targets
 
     class Guess(torch.nn.Module):
@@ -170,6 +173,10 @@ def test_a_region_that_a_case_does_not_tell_is_left_out_of_its_figures():
     assert "val_dice_TC" not in trainer.validate(["unknown"], job)
     assert trainer.validate(["unknown"], job)["val_dice"] == 1.0
     assert trainer.validate(["known"], job)["val_dice"] == 0.5
+    assert trainer.validate(["nothing", "known"], job)["val_dice"] == 0.5
+    nothing = trainer.validate(["nothing"], job)
+    assert "val_dice" not in nothing
+    assert score(nothing, "dice") == -nothing["val_loss"]
 
 
 def test_a_damaged_checkpoint_is_refused_with_a_reason(tmp_path):
