@@ -10,7 +10,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ from MedSegEffNetLib.training.gan_cases import split_cases
 from MedSegEffNetLib.training.gan_config import GanRecipe
 from MedSegEffNetLib.training.gan_data import GanCase, GanFeed, Levels, prepare
 from MedSegEffNetLib.training.loop import Trainer
-from MedSegEffNetLib.training.request import COMMAND, check_same_request
+from MedSegEffNetLib.training.request import Asked, Resolved, check_same_request
 from MedSegEffNetLib.training.run import seed_everything, tell_data, use_threads
 
 CRITIC = "critic"
@@ -43,16 +43,8 @@ LEVELS = "levels.json"
 
 
 @dataclass(frozen=True)
-class SynthesisRequest:
-    """A synthesis training, resolved: what is written into ``job.json`` and must be the same when it is resumed."""
-
-    task: SynthesisTask
-    data: Path
-    network: str
-    arguments: Mapping[str, Any]
-    preprocessing: tuple[Step, ...]
-    recipe: GanRecipe
-    snapshot: str = ""
+class SynthesisRequest(Resolved[SynthesisTask, GanRecipe]):
+    """The training of a generator."""
 
     @property
     def layout(self) -> Planes:
@@ -64,47 +56,29 @@ class SynthesisRequest:
         """The generator's arguments with its numbers of channels."""
         return {**self.arguments, "in_channels": self.layout.count, "out_channels": 1}
 
-    def as_mapping(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {
-            "command": COMMAND,
-            "task": self.task.id,
-            "data": str(self.data.resolve()),
-            "snapshot": self.snapshot,
-            "network": self.network,
-            "arguments": dict(self.arguments),
-            "preprocessing": [{"name": step.name, "arguments": dict(step.arguments)} for step in self.preprocessing],
-            "recipe": self.recipe.as_mapping(),
-            "parent": None,
-            "seed": self.recipe.seed,
-        }
-
 
 def train(
     task_id: str,
     data: Path,
     run: Path,
     *,
-    snapshot: str = "",
-    network: str | None = None,
-    parent: str | None = None,
-    settings: Mapping[str, str] | None = None,
     threads: int | None = None,
     finish: bool = False,
     listener: Callable[[Event], None] | None = None,
+    **asked: Unpack[Asked],
 ) -> Path:
     """As :func:`MedSegEffNetLib.training.run.train`, for a synthesis task.
 
     ``data`` may also hold several folders, each in one of the layouts. A case needs two images at least; its label map is
     optional. Starting from a ``parent`` is refused.
     """
-    request = resolve(task_id, data, snapshot=snapshot, network=network, parent=parent, settings=settings or {})
+    request = resolve(task_id, data, **asked)
     with torch.device("meta"):
         divisor = int(networks.build(request.network, request.network_arguments).divisor)  # type: ignore[arg-type]
     check_same_request(run, request)
     if finish and read_request(run) is None:
         raise InputError(f"no training was begun in {run}", expected="a run folder", hint="leave out --finish")
-    cases = split_cases(data, snapshot, request.task, request.recipe)
+    cases = split_cases(data, request.snapshot, request.task, request.recipe)
     use_threads(threads)
     job = Job.open(run, request.as_mapping())
     if listener is not None:
@@ -117,30 +91,23 @@ def train(
     return run / MODEL
 
 
-def resolve(
-    task_id: str,
-    data: Path,
-    *,
-    snapshot: str,
-    network: str | None,
-    parent: str | None,
-    settings: Mapping[str, str],
-) -> SynthesisRequest:
+def resolve(task_id: str, data: Path, **asked: Unpack[Asked]) -> SynthesisRequest:
     """The request with every default filled in; an :class:`InputError` says what does not fit."""
-    task = get_task(task_id)
+    task, parent = get_task(task_id), asked.get("parent")
     if not isinstance(task, SynthesisTask):
         raise InputError(f"{task_id} is a {task.kind} task", expected="a synthesis task")
     if parent:
         raise InputError(f"{task_id} with --from {parent}", expected="a training from scratch", hint="leave out --from")
     named = {candidate.name: dict(candidate.arguments) for candidate in task.networks}
-    network = network or next(iter(named))
+    network = asked.get("network") or next(iter(named))
     if network not in named:
         raise InputError(f"there is no network '{network}' for {task_id}", expected="one of " + ", ".join(named))
-    recipe = GanRecipe.from_mapping(task.recipe).with_texts(settings)
+    recipe = GanRecipe.from_mapping(task.recipe).with_texts(asked.get("settings") or {})
     preprocessing = task.preprocessing
     if recipe.crop == "content":
         preprocessing = tuple(Step("crop_to_content") if step.name == "center_crop" else step for step in preprocessing)
-    return SynthesisRequest(task, data, network, {**named[network], **recipe.network}, preprocessing, recipe, snapshot)
+    arguments = {**named[network], **recipe.network}
+    return SynthesisRequest(task, data, network, arguments, preprocessing, recipe, asked.get("snapshot", ""), None)
 
 
 def _train(request: SynthesisRequest, cases: Mapping[str, Sequence[Case]], divisor: int, run: Path, job: Job) -> None:

@@ -6,9 +6,11 @@ Nothing is trained: two real steps and the validation of one case are measured, 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Unpack
 
 from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.leaks import find_leaks
@@ -19,7 +21,7 @@ from MedSegEffNetLib.job import Event, Job
 from MedSegEffNetLib.training.cases import split_cases
 from MedSegEffNetLib.training.contents import Contents, contents_of
 from MedSegEffNetLib.training.measuring import Measured, measure
-from MedSegEffNetLib.training.request import CHECK, Request, check_buildable, resolve
+from MedSegEffNetLib.training.request import CHECK, Asked, Request, check_buildable, resolve
 from MedSegEffNetLib.training.run import tell_data, use_threads
 
 _PICTURES_MB = 36  # previews: 300 of 120 kB
@@ -61,12 +63,9 @@ def check(
     data: Path,
     run: Path,
     *,
-    snapshot: str = "",
-    network: str | None = None,
-    parent: str | None = None,
-    settings: Mapping[str, str] | None = None,
     threads: int | None = None,
     listener: Callable[[Event], None] | None = None,
+    **asked: Unpack[Asked],
 ) -> Preflight:
     """Look at the training that :func:`MedSegEffNetLib.training.run.train` would do with the same arguments.
 
@@ -77,7 +76,24 @@ def check(
     InputError
         The training would be refused; nothing has been written.
     """
-    request = resolve(task_id, data, snapshot=snapshot, network=network, parent=parent, settings=settings or {})
+    with begun(task_id, data, run, threads, listener, **asked) as (request, cases, job):
+        found = _look(request, cases, run, job)
+        job.emit("preflight", **asdict(found))
+        job.finish(**asdict(found))
+    return found
+
+
+@contextmanager
+def begun(
+    task_id: str,
+    data: Path,
+    run: Path,
+    threads: int | None,
+    listener: Callable[[Event], None] | None,
+    **asked: Unpack[Asked],
+) -> Iterator[tuple[Request, dict[str, list[Case]], Job]]:
+    """A check's job in ``run``, with what would be trained and the cases by split; errors as of :func:`check`."""
+    request = resolve(task_id, data, **asked)
     check_buildable(request)
     cases = split_cases(request.data, request.snapshot, request.task, request.recipe)
     use_threads(threads)
@@ -85,10 +101,7 @@ def check(
     if listener is not None:
         job.listeners.append(listener)
     with job:
-        found = _look(request, cases, run, job)
-        job.emit("preflight", **asdict(found))
-        job.finish(**asdict(found))
-    return found
+        yield request, cases, job
 
 
 def _look(request: Request, cases: Mapping[str, Sequence[Case]], run: Path, job: Job) -> Preflight:

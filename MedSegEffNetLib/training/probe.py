@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -17,15 +17,15 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.job import Event, Job
 from MedSegEffNetLib.preprocessing import Pipeline
 from MedSegEffNetLib.training import figures
-from MedSegEffNetLib.training.cases import split_cases
 from MedSegEffNetLib.training.config import Recipe
 from MedSegEffNetLib.training.contents import contents_of
 from MedSegEffNetLib.training.data import ChannelDropout, Slices, batches, load_volume
 from MedSegEffNetLib.training.halfway import Halfway
 from MedSegEffNetLib.training.learner import NotFinite
+from MedSegEffNetLib.training.preflight import begun
 from MedSegEffNetLib.training.preparing import ready
-from MedSegEffNetLib.training.request import CHECK, Request, check_buildable, resolve
-from MedSegEffNetLib.training.run import make_trainer, seed_everything, use_threads
+from MedSegEffNetLib.training.request import Asked, Request
+from MedSegEffNetLib.training.run import make_trainer, seed_everything
 from MedSegEffNetLib.training.volumes import VolumeFeed
 
 STEPS = 60
@@ -61,12 +61,9 @@ def overfit(
     data: Path,
     run: Path,
     *,
-    snapshot: str = "",
-    network: str | None = None,
-    parent: str | None = None,
-    settings: Mapping[str, str] | None = None,
     threads: int | None = None,
     listener: Callable[[Event], None] | None = None,
+    **asked: Unpack[Asked],
 ) -> Overfit:
     """Learn the training case with the most of every region in up to 60 steps, without changes of the images.
 
@@ -77,14 +74,7 @@ def overfit(
     InputError
         The training would be refused, or no training case has any region.
     """
-    request = resolve(task_id, data, snapshot=snapshot, network=network, parent=parent, settings=settings or {})
-    check_buildable(request)
-    cases = split_cases(request.data, request.snapshot, request.task, request.recipe)
-    use_threads(threads)
-    job = Job.open(run, {**request.as_mapping(), "command": CHECK})
-    if listener is not None:
-        job.listeners.append(listener)
-    with job:
+    with begun(task_id, data, run, threads, listener, **asked) as (request, cases, job):
         fullest = contents_of(request, cases["train"], "train", job).fullest
         if not fullest:
             raise InputError(f"no training case of {data} has any label", hint="correct and accept cases first")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
 import torch
 
@@ -16,7 +16,7 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.job import read_request
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.registry import find
-from MedSegEffNetLib.task import Channel, SegmentationTask, Step, get_segmentation_task, list_tasks
+from MedSegEffNetLib.task import Channel, SegmentationTask, Step, SynthesisTask, get_segmentation_task, list_tasks
 from MedSegEffNetLib.training import decoder
 from MedSegEffNetLib.training.config import Recipe, recipe_of
 from MedSegEffNetLib.training.settings import Settings
@@ -26,30 +26,57 @@ COMMAND = "train"
 CHECK = "train-check"
 WHOLE = "network"  # key of the network that sees all channels
 
+TaskT = TypeVar("TaskT", SegmentationTask, SynthesisTask)
+RecipeT = TypeVar("RecipeT", bound=Settings)
 
-class Resolved(Protocol):
-    """What a run is compared with."""
 
-    @property
-    def recipe(self) -> Settings:
-        """The settings; a recipe without arguments has their defaults."""
+class Asked(TypedDict, total=False):
+    """What a training may be asked besides its task and its data.
 
-    def as_mapping(self) -> dict[str, Any]:
-        """Ready for JSON."""
+    ``snapshot``: its id, where the data are a curated data set (empty: the accepted cases as they are now); ``network``: its
+    key (None: the task's first one); ``parent``: model to start from; ``settings`` of the recipe as texts, e.g.
+    ``{"epochs": "5", "augmentation.zoom": "0.1"}``.
+    """
+
+    snapshot: str
+    network: str | None
+    parent: str | None
+    settings: Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
-class Request:
+class Resolved(Generic[TaskT, RecipeT]):
     """A training, resolved: what is written into the run's ``job.json`` and must be the same when it is resumed."""
 
-    task: SegmentationTask
+    task: TaskT
     data: Path
     network: str
     arguments: Mapping[str, Any]
     preprocessing: tuple[Step, ...]
-    recipe: Recipe
+    recipe: RecipeT
+    snapshot: str
     parent: Bundle | None
-    snapshot: str = ""
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        recipe = self.recipe.as_mapping()
+        return {
+            "command": COMMAND,
+            "task": self.task.id,
+            "data": str(self.data.resolve()),
+            "snapshot": self.snapshot,
+            "network": self.network,
+            "arguments": dict(self.arguments),
+            "preprocessing": [{"name": step.name, "arguments": dict(step.arguments)} for step in self.preprocessing],
+            "recipe": recipe,
+            "parent": f"{self.parent.name}@{self.parent.version}" if self.parent else None,
+            "seed": recipe["seed"],
+        }
+
+
+@dataclass(frozen=True)
+class Request(Resolved[SegmentationTask, Recipe]):
+    """The training of a segmentation network."""
 
     @property
     def networks(self) -> dict[str, tuple[Channel, ...]]:
@@ -78,33 +105,11 @@ class Request:
         """The same training by another recipe."""
         return replace(self, recipe=recipe)
 
-    def as_mapping(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {
-            "command": COMMAND,
-            "task": self.task.id,
-            "data": str(self.data.resolve()),
-            "snapshot": self.snapshot,
-            "network": self.network,
-            "arguments": dict(self.arguments),
-            "preprocessing": [{"name": step.name, "arguments": dict(step.arguments)} for step in self.preprocessing],
-            "recipe": self.recipe.as_mapping(),
-            "parent": f"{self.parent.name}@{self.parent.version}" if self.parent else None,
-            "seed": self.recipe.seed,
-        }
 
-
-def resolve(
-    task_id: str,
-    data: Path,
-    *,
-    snapshot: str = "",
-    network: str | None,
-    parent: str | None,
-    settings: Mapping[str, str],
-) -> Request:
+def resolve(task_id: str, data: Path, **asked: Unpack[Asked]) -> Request:
     """The request with every default filled in; an :class:`InputError` says what does not fit."""
     task = get_segmentation_task(task_id)
+    network, parent = asked.get("network"), asked.get("parent")
     bundle = find(parent) if parent else None
     if bundle and bundle.task_id != task.id:
         raise InputError(
@@ -128,7 +133,7 @@ def resolve(
             raise InputError(f"there is no network '{network}'", expected=f"one of {there}")
         defaults = named.get(network, {})
         preprocessing = task.preprocessing
-    recipe = recipe_of(task, network, int(entry["context"]) if bundle else None).with_texts(settings)
+    recipe = recipe_of(task, network, int(entry["context"]) if bundle else None).with_texts(asked.get("settings") or {})
     if recipe.synthetic_share:
         check_task(task)
     if recipe.trained == "decoder" and bundle is None:
@@ -143,7 +148,7 @@ def resolve(
             for step in preprocessing
         )
     arguments = {k: v for k, v in {**defaults, **recipe.network}.items() if k not in ("in_channels", "out_channels")}
-    return Request(task, data, network, arguments, preprocessing, recipe, bundle, snapshot)
+    return Request(task, data, network, arguments, preprocessing, recipe, asked.get("snapshot", ""), bundle)
 
 
 def check_buildable(request: Request) -> None:
@@ -185,7 +190,7 @@ def parent_as_begun(run: Path, parent: str | None) -> str | None:
     return before if before.partition("@")[0] == name else parent
 
 
-def check_same_request(run: Path, request: Resolved) -> None:
+def check_same_request(run: Path, request: Resolved[Any, Any]) -> None:
     """Raise :class:`InputError` if ``run`` holds a training with other settings."""
     content = read_request(run)
     if content is None or content["request"].get("command") == CHECK:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from MedSegEffNetLib.training.request import (
     CHECK,
     COMMAND,
     WHOLE,
+    Asked,
     Request,
     check_buildable,
     check_same_request,
@@ -46,27 +48,21 @@ def train(
     data: Path,
     run: Path,
     *,
-    snapshot: str = "",
-    network: str | None = None,
-    parent: str | None = None,
-    settings: Mapping[str, str] | None = None,
     threads: int | None = None,
     finish: bool = False,
     listener: Callable[[Event], None] | None = None,
+    **asked: Unpack[Asked],
 ) -> Path:
     """Train, or go on with the training in ``run``; returns the folder of the finished model.
 
     Parameters
     ----------
     data : folder in one of the layouts of :mod:`MedSegEffNetLib.dataset.readers`.
-    snapshot : id of a snapshot, where ``data`` is a curated data set; empty: its accepted cases as they are now.
     run : the job's folder. If a training was begun there, it is resumed.
-    network : network key; the task's first one by default.
-    parent : model to start from.
-    settings : recipe settings as texts, e.g. ``{"epochs": "5", "augmentation.zoom": "0.1"}``.
     threads : of the processor; None: all cores but one.
     finish : train no further: the best weights so far become the model.
     listener : called with each event.
+    asked : see :class:`MedSegEffNetLib.training.request.Asked`.
 
     Raises
     ------
@@ -74,8 +70,8 @@ def train(
         Anything about the request is wrong; nothing has been written.
     """
     with distributed.joined():
-        parent = parent_as_begun(run, parent)
-        request = resolve(task_id, data, snapshot=snapshot, network=network, parent=parent, settings=settings or {})
+        asked["parent"] = parent_as_begun(run, asked.get("parent"))
+        request = resolve(task_id, data, **asked)
         return _train_as_asked(request, run, threads, finish, listener)
 
 
