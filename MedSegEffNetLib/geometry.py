@@ -192,9 +192,10 @@ def n4(image: np.ndarray, mask: np.ndarray, shrink: int) -> np.ndarray:
     factors = [max(1, min(shrink, length // 4)) for length in image.shape]
     corrector = sitk.N4BiasFieldCorrectionImageFilter()
     corrector.Execute(sitk.Shrink(whole, factors), sitk.Shrink(inside, factors))
-    field = sitk.GetArrayFromImage(corrector.GetLogBiasFieldAsImage(whole)).T
-    corrected: np.ndarray = image / np.exp(field)
-    return corrected.astype(np.float32, copy=False)
+    field: np.ndarray = sitk.GetArrayFromImage(corrector.GetLogBiasFieldAsImage(whole)).T
+    del whole, inside  # images are large, and several are corrected at once
+    np.exp(field, out=field)
+    return np.divide(image, field, out=field)
 
 
 def filled(mask: np.ndarray) -> np.ndarray:

@@ -48,8 +48,10 @@ kind, with these fields (paths are in full, unknown numbers null):
     ``device``, ``engine``, ``precision``, ``setup`` …), ``quality`` (``flag``: ``ok`` or ``doubtful``; ``reasons``, which
     are among the warnings, too; ``measures`` by name and region, from 0 to 1), ``measurements`` (rows with ``name``,
     ``value`` and ``unit``; what the task measures beyond volumes), ``synthesised`` (models that made images that it was
-    made from; empty: none did). ``synthesize``: ``output`` (the image), ``report`` (a path or null), ``target``,
-    ``inputs`` (channels), ``synthesised`` (the model), ``warnings``, ``measured`` (as above). ``segment --batch``:
+    made from; empty: none did). ``synthesize``: ``output`` (the image), ``report``, ``real`` and ``difference``
+    (a path or null each), ``compared`` (null without a real image; ``head``: ``nmae``, ``psnr`` in dB, ``ssim``, which is
+    null without scikit-image), ``target``, ``inputs`` (channels), ``synthesised`` (the model), ``warnings``, ``measured``
+    (as above). ``segment --batch``:
     ``output`` (folder),
     ``results`` (a CSV table of the cases), ``total``, ``done``, ``skipped``, ``failed``.
     ``train``: ``model`` (in the folder); with ``--check`` or ``--overfit`` (command ``train-check``) the fields of

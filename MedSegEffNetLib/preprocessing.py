@@ -26,6 +26,7 @@ from MedSegEffNetLib.task import Channel
 from MedSegEffNetLib.task import Step as StepSettings
 
 Shape = tuple[int, int, int]
+_NEGATIVE = 0.05  # of the values that are not 0; less comes of resampling alone
 
 
 class PreprocessingStep(Protocol):
@@ -265,7 +266,8 @@ class Window:
 class N4:
     """N4 bias field correction (Tustison et al., IEEE TMI 2010), estimated on every ``shrink``-th voxel.
 
-    The corrected image is kept in the user's cache folder under the hash of the image's content.
+    The corrected image is kept in the user's cache folder under the hash of the image's content. An image of which many
+    values are negative (a z-score, say) is left as it is: a factor cannot be estimated from their logarithm.
     """
 
     name: ClassVar[str] = "n4"
@@ -276,7 +278,10 @@ class N4:
         return replace(volume, array=array), _unchanged_grid
 
     def _correct(self, image: np.ndarray) -> np.ndarray:
-        digest = hashlib.sha256(np.ascontiguousarray(image).tobytes() + f"{image.shape}{self.shrink}".encode())
+        if np.count_nonzero(image < 0) > _NEGATIVE * np.count_nonzero(image):
+            return image.astype(np.float32, copy=False)
+        digest = hashlib.sha256(np.ascontiguousarray(image).data)
+        digest.update(f"{image.shape}{self.shrink}".encode())
         cached = cache_folder() / "n4" / f"{digest.hexdigest()[:32]}.npy"
         if cached.is_file():
             stored: np.ndarray = np.load(cached, allow_pickle=False)

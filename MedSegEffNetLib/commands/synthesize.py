@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ from MedSegEffNetLib.commands import _inputs
 from MedSegEffNetLib.errors import InputError
 
 if TYPE_CHECKING:
+    from MedSegEffNetLib.inference.checks import Checked
     from MedSegEffNetLib.models.bundle import Bundle
+    from MedSegEffNetLib.synthesis.comparison import Comparison
     from MedSegEffNetLib.synthesis.predict import Synthesis
 
 HELP = "make a missing MRI sequence from those at hand; the result is marked as made by a network"
@@ -34,6 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the image ({', '.join(_VOLUMES)}; a name without suffix: a folder for a DICOM series); "
         "'synthesised' is added to its name",
     )  # fmt: skip
+    parser.add_argument(
+        "--real", type=Path, metavar="FILE",
+        help="the target as a scanner took it, to compare with; the network does not see it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--difference", type=Path, metavar="FILE",
+        help=f"with --real: made less real, in normalized units ({', '.join(_VOLUMES)}); 'synthesised' is added as above",
+    )  # fmt: skip
     parser.add_argument("--mark", action="store_true", help="write SYNTHESISED into the corner of every slice")
     parser.add_argument("--report", type=Path, metavar="FILE", help="page with the inputs beside the result (.html)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
@@ -44,13 +55,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(case=None)
 
 
+@dataclass(frozen=True)
+class _Outputs:
+    """What is written, under the names that it gets."""
+
+    image: Path
+    difference: Path | None
+    report: Path | None
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> _Outputs:
+        from MedSegEffNetLib.synthesis.marks import named_output
+
+        difference = arguments.difference and named_output(arguments.difference)
+        return cls(named_output(arguments.output), difference, arguments.report)
+
+    def all(self) -> list[Path]:
+        return [path for path in (self.image, self.difference, self.report) if path]
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Check everything, make the image, write it, and say what it is."""
     from MedSegEffNetLib.inference import engine
     from MedSegEffNetLib.inference.options import Options
     from MedSegEffNetLib.job import Job
     from MedSegEffNetLib.models.registry import find
-    from MedSegEffNetLib.synthesis import marks
+    from MedSegEffNetLib.synthesis.comparison import compare
     from MedSegEffNetLib.synthesis.predict import Synthesizer, targets_of
     from MedSegEffNetLib.task import find_channel
     from MedSegEffNetLib.terminal import ProgressLine
@@ -61,46 +91,86 @@ def run(arguments: argparse.Namespace) -> None:
     targets_of(bundle)
     target = find_channel(bundle.task_id, bundle.channels, arguments.target).name
     paths = _inputs.given_paths(arguments, bundle)
-    output = marks.named_output(arguments.output)
-    _check_outputs(output, arguments.report, _inputs.files_read(paths.values(), bundle), arguments.folder)
-    marks.refuse_to_replace(output)
+    read = [*paths.values(), *([arguments.real] if arguments.real else [])]
+    outputs = _Outputs.of(arguments)
+    _check_outputs(arguments, outputs, _inputs.files_read(read, bundle))
     engine.warm_up(options)
     synthesizer = Synthesizer(bundle, options)
     images = synthesizer.check(_inputs.read_inputs(paths, bundle, is_case=False), target)
-    job = Job.open(arguments.folder, _request(arguments, paths, bundle, output, target))
+    real = _read_real(arguments, images, bundle, target)
+    job = Job.open(arguments.folder, _request(arguments, paths, bundle, outputs, target))
     job.listeners.append(ProgressLine())
     with job:
         result = synthesizer.make(images, target, job)
-        warnings = [*_of_name(arguments.output, output), *result.warnings]
-        _write(output, marks.burnt_in(result.image) if arguments.mark else result.image, bundle, target)
-        if arguments.report:
-            from MedSegEffNetLib.synthesis.report import write_report
-
-            write_report(arguments.report, output.name, images.images, result, bundle, warnings)
-        job.finish(**_told(output, arguments.report, result, warnings))
+        compared = compare(real.images[target], result, synthesizer, job) if real else None
+        warnings = _warnings(arguments, outputs, result, real, compared)
+        _write_all(arguments, outputs, images, result, compared, bundle, warnings)
+        job.finish(**_told(arguments, outputs, result, compared, warnings))
     for warning in warnings:
         print(f"Warning: {warning}")
-    print(f"{output} ({time.perf_counter() - started:.1f} s; {result.measured['setup']})")
-    if arguments.report:
-        print(arguments.report)
+    if compared:
+        print(f"Compared with the real image, inside the head: {compared.in_words()}")
+    print(f"{outputs.image} ({time.perf_counter() - started:.1f} s; {result.measured['setup']})")
+    for path in outputs.all()[1:]:
+        print(path)
 
 
-def _check_outputs(output: Path, report: Path | None, inputs: list[Path], folder: Path | None) -> None:
+def _check_outputs(arguments: argparse.Namespace, outputs: _Outputs, inputs: list[Path]) -> None:
     """Refuse outputs that cannot be written, or that would replace an input, each other or the files of the run."""
     from MedSegEffNetLib import job
     from MedSegEffNetLib.formats import READERS, dicom_seg, suffix_of
+    from MedSegEffNetLib.synthesis.marks import refuse_to_replace
 
-    if suffix_of(output, READERS) or "." in output.name:
-        _inputs.check_output(output, inputs, _VOLUMES)
+    image, folder = outputs.image, arguments.folder
+    if suffix_of(image, READERS) or "." in image.name:
+        _inputs.check_output(image, inputs, _VOLUMES)
     else:
         dicom_seg.require()
-        if output.exists() and (not output.is_dir() or any(output.iterdir())):
-            raise InputError(f"{output} is there already", expected="a new folder for the DICOM series")
-        _inputs.check_output(output / "0001.dcm", inputs)
-    if report:
-        _inputs.check_output(report, inputs, (".html",))
+        if image.exists() and (not image.is_dir() or any(image.iterdir())):
+            raise InputError(f"{image} is there already", expected="a new folder for the DICOM series")
+        _inputs.check_output(image / "0001.dcm", inputs)
+    if outputs.difference:
+        if not arguments.real:
+            raise InputError("--difference without --real", expected="the real image to take the difference from")
+        _inputs.check_output(outputs.difference, inputs, _VOLUMES)
+    if outputs.report:
+        _inputs.check_output(outputs.report, inputs, (".html",))
     of_run = [folder / name for name in (job.REQUEST, job.EVENTS, job.LOCK, job.STOP)] if folder else []
-    _inputs.check_apart([output, *([report] if report else []), *of_run])
+    _inputs.check_apart([*outputs.all(), *of_run])
+    for path in (image, outputs.difference):
+        if path:
+            refuse_to_replace(path)
+
+
+def _read_real(arguments: argparse.Namespace, images: Checked, bundle: Bundle, target: str) -> Checked | None:
+    """The image that ``--real`` names, ready to be compared."""
+    from MedSegEffNetLib.synthesis.comparison import check_real
+
+    if not arguments.real:
+        return None
+    real = _inputs.read_inputs({target: arguments.real}, bundle, is_case=False)[target]
+    return check_real(real, images, bundle, target, resampled=arguments.resample)
+
+
+def _write_all(
+    arguments: argparse.Namespace,
+    outputs: _Outputs,
+    images: Checked,
+    result: Synthesis,
+    compared: Comparison | None,
+    bundle: Bundle,
+    warnings: list[str],
+) -> None:
+    from MedSegEffNetLib.image import write
+    from MedSegEffNetLib.synthesis.marks import burnt_in
+
+    _write(outputs.image, burnt_in(result.image) if arguments.mark else result.image, bundle, result.target)
+    if compared and outputs.difference:
+        write(outputs.difference, compared.difference)
+    if outputs.report:
+        from MedSegEffNetLib.synthesis.report import write_report
+
+        write_report(outputs.report, outputs.image.name, images.images, result, bundle, warnings, compared)
 
 
 def _write(output: Path, image: Any, bundle: Bundle, target: str) -> None:
@@ -117,17 +187,37 @@ def _write(output: Path, image: Any, bundle: Bundle, target: str) -> None:
         dicom_seg.write_series(temporary, image, dicom_seg.Study(output.name, output.name), 1, title)
 
 
-def _of_name(wanted: Path, output: Path) -> list[str]:
-    if wanted == output:
-        return []
-    return [f"The file is called {output.name}, not {wanted.name}, so that its name says what it is."]
+def _warnings(
+    arguments: argparse.Namespace,
+    outputs: _Outputs,
+    result: Synthesis,
+    real: Checked | None,
+    compared: Comparison | None,
+) -> list[str]:
+    """What there is to say of the names, the inputs, the result and the comparison."""
+    found = [
+        f"The file is called {path.name}, not {wanted.name}, so that its name says what it is."
+        for wanted, path in ((arguments.output, outputs.image), (arguments.difference, outputs.difference))
+        if path and path != wanted
+    ]
+    told = (result.warnings, real.warnings if real else (), compared.warnings if compared else ())
+    return list(dict.fromkeys([*found, *(text for texts in told for text in texts)]))
 
 
-def _told(output: Path, report: Path | None, result: Synthesis, warnings: list[str]) -> dict[str, Any]:
+def _told(
+    arguments: argparse.Namespace,
+    outputs: _Outputs,
+    result: Synthesis,
+    compared: Comparison | None,
+    warnings: list[str],
+) -> dict[str, Any]:
     """The fields of the event ``finished``, see :mod:`MedSegEffNetLib.job`."""
     return {
-        "output": output.resolve(),
-        "report": report and report.resolve(),
+        "output": outputs.image.resolve(),
+        "report": outputs.report and outputs.report.resolve(),
+        "real": arguments.real and arguments.real.resolve(),
+        "difference": outputs.difference and outputs.difference.resolve(),
+        "compared": compared and {"head": compared.figures},
         "target": result.target,
         "inputs": result.inputs,
         "synthesised": result.image.synthesised,
@@ -137,15 +227,17 @@ def _told(output: Path, report: Path | None, result: Synthesis, warnings: list[s
 
 
 def _request(
-    arguments: argparse.Namespace, paths: Mapping[str, Path], bundle: Bundle, output: Path, target: str
+    arguments: argparse.Namespace, paths: Mapping[str, Path], bundle: Bundle, outputs: _Outputs, target: str
 ) -> dict[str, object]:
     """The request with every path in full, for the job's folder."""
     settings = {name: value for name, value in vars(arguments).items() if name not in ("run", "folder", "case")}
     return {
         **settings,
         "inputs": {channel: path.resolve() for channel, path in paths.items()},
-        "output": output.resolve(),
-        "report": arguments.report and arguments.report.resolve(),
+        "output": outputs.image.resolve(),
+        "report": outputs.report and outputs.report.resolve(),
+        "real": arguments.real and arguments.real.resolve(),
+        "difference": outputs.difference and outputs.difference.resolve(),
         "target": target,
         "model": f"{bundle.name}@{bundle.version}",
     }

@@ -32,6 +32,7 @@ class FinishedSynthesis:
     preprocessing : steps of the given images.
     ranges : channel that it can make → plausible values after N4, see :attr:`~MedSegEffNetLib.models.bundle.Bundle.ranges`.
     normalized : what these are in normalized units.
+    patients : channel → number of patients whose images of it were learnt from.
     provenance : what it was trained on, and how.
     """
 
@@ -44,6 +45,7 @@ class FinishedSynthesis:
     ranges: Ranges
     normalized: Ranges
     provenance: Mapping[str, Any]
+    patients: Mapping[str, int] = field(default_factory=dict)
     version: str = "0.1.0"
     measured: Mapping[str, Any] = field(default_factory=dict)
 
@@ -75,6 +77,7 @@ def _info(training: FinishedSynthesis, network: dict[str, Any]) -> dict[str, Any
         "targets": [channel.name for channel in training.task.channels if channel.name in training.ranges],
         "ranges": {name: list(pair) for name, pair in training.ranges.items()},
         "normalized": {name: list(pair) for name, pair in training.normalized.items()},
+        "patients": dict(training.patients),
         "preprocessing": step_data(training.preprocessing),
         "networks": [network],
         "regions": [],

@@ -155,6 +155,11 @@ class Bundle:
         return {name: (float(low), float(high)) for name, (low, high) in self.info["normalized"].items()}
 
     @property
+    def patients(self) -> dict[str, int]:
+        """From how many patients a synthesis model learnt each channel; empty: it does not say."""
+        return {name: int(count) for name, count in self.info.get("patients", {}).items()}
+
+    @property
     def preprocessing(self) -> tuple[Step, ...]:
         """The steps with the statistics learnt from the training data."""
         return tuple(Step(entry["name"], entry["arguments"]) for entry in self.info["preprocessing"])

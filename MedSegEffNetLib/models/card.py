@@ -27,12 +27,9 @@ def write_card(info: Mapping[str, Any], version: str, summary: Mapping[str, Any]
         DISCLAIMER,
         "## What it does\n\n"
         + f"Task `{info['task']}` ({info.get('title', '')}).\n\n"
-        + _inputs(info)
-        + "\n"
-        + _labels(info)
-        + _ensembles(info),
+        + (_targets(info) if "targets" in info else _inputs(info) + "\n" + _labels(info) + _ensembles(info)),
         "## What it was trained on\n\n" + _training(info, provenance),
-        "## How good it is\n\n" + _figures(summary, provenance),
+        "## How good it is\n\n" + _figures(summary, provenance, "targets" in info),
         *_promotion(provenance),
         "## Time and memory\n\n" + _measured(info["measured"]),
         "## What it cannot do\n\n" + _limits(info, provenance),
@@ -58,9 +55,23 @@ def _inputs(info: Mapping[str, Any]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def _targets(info: Mapping[str, Any]) -> str:
+    """The images that a synthesis model makes."""
+    patients = info.get("patients", {})
+    rows = [
+        "Makes any one of these images from any one or more of the others.\n",
+        "| image | learnt from |",
+        "|---|---|",
+    ]
+    for channel in info["inputs"]:
+        if channel["name"] in info["targets"]:
+            count = patients.get(channel["name"])
+            learnt = "" if count is None else f"{count} patient{'s' * (count != 1)}"
+            rows.append(f"| `{channel['name']}` ({channel['title']}) | {learnt} |")
+    return "\n".join(rows)
+
+
 def _labels(info: Mapping[str, Any]) -> str:
-    if "targets" in info:
-        return "Makes any one of " + ", ".join(f"`{name}`" for name in info["targets"]) + " from any of the others."
     return "Labels: " + ", ".join(f"{label['value']} {label['name']}" for label in info["labels"]) + "."
 
 
@@ -91,7 +102,7 @@ def _training(info: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
         f"- Data: {data.get('description') or data.get('folder', 'unknown')}"
         + (f"; cases, divided by patient: {counts}" if counts else ""),
         f"- Network: `{network['name']}` {network['arguments']}",
-        f"- Encoder started from: {provenance.get('encoder_start', 'random')}",
+        *([] if "targets" in info else [f"- Encoder started from: {provenance.get('encoder_start', 'random')}"]),
         *(
             [f"- Epochs: {provenance['epochs_trained']}" + _chosen_epoch(provenance)]
             if "epochs_trained" in provenance
@@ -149,7 +160,7 @@ def _chosen_epoch(provenance: Mapping[str, Any]) -> str:
     return f", best on validation: {provenance['best_epoch']}"
 
 
-def _figures(summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+def _figures(summary: Mapping[str, Any], provenance: Mapping[str, Any], synthesis: bool) -> str:
     if not summary:
         best = provenance.get("validation", {})
         if "val_ssim" in best:
@@ -160,6 +171,9 @@ def _figures(summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
         return f"Not evaluated yet. Dice on validation cases during training: {best.get('val_dice', float('nan')):.3f}."
     parts = []
     for split, regions in summary.items():
+        if synthesis:
+            parts.append(f"Cases of `{split}`, mean (SD):\n\n" + _made_figures(regions))
+            continue
         rows = [
             f"Cases of `{split}`, each over all of its slices (empty ones included):\n",
             "| region | metric | mean | SD | median | n |",
@@ -172,6 +186,26 @@ def _figures(summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
         parts.append("\n".join(rows))
     note = provenance.get("note", "")
     return "\n\n".join([*parts, note] if note else parts)
+
+
+def _made_figures(summary: Mapping[str, Any]) -> str:
+    """A row for each choice of inputs and each region: what an image that was made is worth beside the real one."""
+    tables: dict[tuple[str, ...], list[str]] = {}
+    for task, regions in summary.items():
+        for region, found in regions.items():
+            cells = [f"{_number(one['mean'])} ({_number(one['std'])})" for one in found.values()]
+            count = max(one["n"] for one in found.values())
+            tables.setdefault(tuple(found), []).append(f"| {task} | {region} | {' | '.join(cells)} | {count} |")
+    return "\n\n".join(
+        "\n".join(
+            [
+                f"| inputs → made | region | {' | '.join(name.replace('_', ' ') for name in names)} | n |",
+                "|---" * (len(names) + 3) + "|",
+                *rows,
+            ]
+        )
+        for names, rows in tables.items()
+    )
 
 
 def _number(value: float | None) -> str:

@@ -17,13 +17,13 @@ from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.inference.options import Options
-from MedSegEffNetLib.inference.predict import segment_case
 from MedSegEffNetLib.job import Job
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.card import excerpt
 from MedSegEffNetLib.report import write_rows
 from MedSegEffNetLib.synthesis import metrics, report
 from MedSegEffNetLib.synthesis.cases import read_cases
+from MedSegEffNetLib.synthesis.downstream import Downstream
 from MedSegEffNetLib.synthesis.predict import Synthesis, Synthesizer, targets_of
 from MedSegEffNetLib.task import SynthesisTask, get_task
 
@@ -66,8 +66,8 @@ def evaluate(
 
     Parameters
     ----------
-    segmenter : model that segments each case with the real image and with the one made from all others, whose Dice is told
-        in the rows of the tumor; None: none does.
+    segmenter : model that segments each case, see :class:`MedSegEffNetLib.synthesis.downstream.Downstream`, with a row a
+        region; None: none does.
 
     Raises
     ------
@@ -77,7 +77,9 @@ def evaluate(
         The job was asked to stop; nothing has been written.
     """
     started = time.perf_counter()
-    study = _Study(Synthesizer(bundle, options), segmenter, options)
+    task = get_task(bundle.task_id)
+    reading = task.cases_of if isinstance(task, SynthesisTask) else ""
+    study = _Study(Synthesizer(bundle, options), Downstream(segmenter, reading, options) if segmenter else None)
     for number, case in enumerate(cases):
         job.progress("Evaluating", number, len(cases))
         study.add(case, job)
@@ -109,8 +111,7 @@ class _Study:
     """Rows and pictures, case by case."""
 
     synthesizer: Synthesizer
-    segmenter: Bundle | None
-    options: Options
+    downstream: Downstream | None
     rows: list[Row] = field(default_factory=list)
     pictures: dict[str, list[tuple[float, report.Shown]]] = field(default_factory=dict)
 
@@ -130,8 +131,9 @@ class _Study:
                 rows = _rows(case.id, f"{'+'.join(inputs)} → {target}", real, made, label)
                 if len(inputs) == len(others):
                     self._draw(case.id, images, real, made, label, rows)
-                    if self.segmenter is not None and label is not None:
-                        rows[-1] |= self._dice(images, target, made.image, label)
+                if self.downstream is not None and label is not None:
+                    head = {name: rows[0][name] for name in ("case", "task")}
+                    rows += [head | row for row in self.downstream.rows(case, images, label, made)]
                 self.rows += rows
 
     def chosen(self) -> tuple[report.Shown, ...]:
@@ -155,7 +157,8 @@ class _Study:
     ) -> None:
         titles = {channel.name: channel.title for channel in self.synthesizer.bundle.channels}
         both = real[1] & made.inside
-        values = [np.where(both, array, array[both].min()) for array in (real[0], made.normalized)]
+        darkest = real[0][both].min()  # so that black is the same in both
+        values = [np.where(both, array, darkest) for array in (real[0], made.normalized)]
         shown = {titles[name]: images[name] for name in made.inputs}
         shown |= {
             name: made.image.with_array(array) for name, array in zip(("Real", "Synthesised"), values, strict=True)
@@ -164,21 +167,6 @@ class _Study:
         drawn = report.draw(shown, label, ("Real", "Synthesised"))
         caption = f"{titles[made.target]} of {case}, {drawn.caption}, SSIM {similar:.3f}"
         self.pictures.setdefault(made.target, []).append((similar, replace(drawn, caption=caption)))
-
-    def _dice(self, images: Mapping[str, Image], target: str, made: Image, label: Image) -> Row:
-        """Dice of the outermost region, segmented with the real image and with the one that was made."""
-        segmenter = self.segmenter
-        wanted = {channel.name for channel in segmenter.channels} if segmenter else set()
-        if segmenter is None or target not in wanted:
-            return {}
-        given = {name: image for name, image in images.items() if name in wanted}
-        found = {}
-        for name, case in (("dice_real", given), ("dice_synthesised", {**given, target: made})):
-            predicted = segment_case(case, segmenter, self.options, Job.open(None, {})).label_map.array > 0
-            true = label.array > 0
-            both = int(np.count_nonzero(predicted) + np.count_nonzero(true))
-            found[name] = 2.0 * int(np.count_nonzero(predicted & true)) / both if both else 1.0
-        return found
 
 
 def _choices(names: Sequence[str]) -> list[tuple[str, ...]]:

@@ -5,8 +5,8 @@ image inside of the head* (of the brain where the images are skull-stripped; its
 the clipping has put at the 1st and 99th percentile): the data range of every metric is 1. Outside both are 0. Volumes are
 ``(X, Y, Z)`` with axial slices along the last axis; metrics of pictures are taken slice by slice.
 
-PSNR and SSIM are those of scikit-image, VIF that of torchmetrics; NIQE has no well-kept implementation and is written out
-here. They are loaded when they are first used (extra ``train``).
+SSIM is that of scikit-image, VIF that of torchmetrics; NIQE has no well-kept implementation and is written out here. The
+packages are loaded when they are first used (extra ``train``); NMAE and PSNR need none.
 """
 
 from __future__ import annotations
@@ -82,10 +82,8 @@ def psnr(real: np.ndarray, made: np.ndarray, mask: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB, ``10 log10(1 / MSE)`` with the MSE over ``mask``; infinite for equal images."""
     if not mask.any():
         return math.nan
-    one, other = real[mask].astype(np.float64), made[mask].astype(np.float64)
-    if np.array_equal(one, other):
-        return math.inf
-    return float(_package("skimage.metrics").peak_signal_noise_ratio(one, other, data_range=1.0))
+    error = float(np.square(real[mask].astype(np.float64) - made[mask]).mean())
+    return 10 * math.log10(1 / error) if error else math.inf
 
 
 def ssim(real: np.ndarray, made: np.ndarray, mask: np.ndarray) -> float:

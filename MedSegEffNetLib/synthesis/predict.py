@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from MedSegEffNetLib.inference.checks import Checked, check_images
 from MedSegEffNetLib.inference.clock import Clock
 from MedSegEffNetLib.inference.doubts import CHECKS
 from MedSegEffNetLib.inference.options import Options, Setup
-from MedSegEffNetLib.intensities import content
+from MedSegEffNetLib.intensities import foreground
 from MedSegEffNetLib.job import Job
 from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.preprocessing import Pipeline, stack
@@ -28,8 +28,10 @@ from MedSegEffNetLib.task import reference_channel
 BATCH_SIZE = 4
 _BACKGROUND = -9.0  # where a model's preprocessing does not name another value
 _LOST = 0.01  # of the head: less beyond what the network sees is not worth a word
-_BYTES_A_PIXEL = 2500  # feature maps of the generator
-_BYTES_A_VOXEL = 60  # of the case, for each image and step
+_BASE_MB = {"openvino": 250, "torch": 500}  # the interpreter with NumPy and the engine
+_BYTES_A_PIXEL = 1000  # feature maps of the generator
+_BYTES_A_VOXEL = 16  # of each image, while it is prepared
+_ENOUGH = 10  # patients from whom a channel was learnt: fewer are told of
 _CONTRAST = "t1ce"
 _CONTRAST_CAUTION = (
     "Contrast enhancement cannot be known from images without contrast agent: where this image shows enhancement, or "
@@ -82,7 +84,7 @@ def check_request(images: Mapping[str, Image], bundle: Bundle, target: str) -> N
         raise InputError(
             f"{target} is given and wanted at the same time",
             expected="a target that is not among the inputs",
-            hint=f"leave {target} out of --input to have it made, or name another --target",
+            hint=f"leave {target} out of --input to have it made (--real compares with it), or name another --target",
         )
     for name, image in images.items():
         if image.synthesised:
@@ -105,7 +107,7 @@ class Synthesizer:
         self.divisor = int(bundle.info["networks"][0]["divisor"])
         values = [step.arguments.get("value") for step in bundle.preprocessing if step.name == "mark_background"]
         self.background = np.float32(values[-1] if values else _BACKGROUND)
-        self._opened: tuple[Setup, tuple[int, ...], Future[engine.Engine]] | None = None
+        self._opened: tuple[Setup, tuple[int, ...], engine.Engine] | None = None
 
     def check(self, images: Mapping[str, Image], target: str) -> Checked:
         """The images on one grid, with warnings; an :class:`InputError` says why ``target`` cannot be made from them."""
@@ -132,24 +134,18 @@ class Synthesizer:
         checked = images if isinstance(images, Checked) else self.check(images, target)
         started, clock = time.perf_counter(), Clock()
         grid = checked.images[reference_channel(self.bundle.channels, checked.images)]
-        setup = engine.choose(self.options, BATCH_SIZE)
-        self._plan(checked.images, job)
+        self._plan(checked.images, engine.choose(self.options, BATCH_SIZE), job)
         job.progress("Preparing", 0, 1)
-        guess = self.pipeline.prepared_shape(grid.shape, grid.affine)
-        self._begin(setup, self._input_shape(guess))
-        named = [channel for channel in self.bundle.channels if channel.name in checked.images]
-        volume, undo = self.pipeline.apply(stack(checked.images, named))
-        inside = (volume.array != self.background).any(axis=0)
+        slices, inside, undo = self._prepared(checked.images)
         clock.lap("preparing")
-        slices = np.zeros((inside.shape[2], len(self.channels), *inside.shape[1::-1]), dtype=np.float32)
-        for row, channel in enumerate(named):
-            slices[:, self.channels.index(channel.name)] = volume.array[row].transpose(2, 1, 0)
         made, setup, seen = self._run(slices, inside, [name in checked.images for name in self.channels], target, job)
+        del slices
         clock.lap("network")
         job.progress("Finishing", 0, 1)
         normalized, whole = _brought_back(made, inside, undo)
         image = self._in_range(grid, normalized, whole, target)
-        warnings = dict.fromkeys((*checked.warnings, *self._doubts(checked.images, whole, target)))
+        seen_at_all = undo(np.ones((1, *inside.shape), dtype=np.float32))[0] >= 0.5
+        warnings = dict.fromkeys((*checked.warnings, *self._doubts(checked.images, seen_at_all, target)))
         clock.lap("finishing")
         job.progress("Finishing", 1, 1)
         measured = {
@@ -168,12 +164,23 @@ class Synthesizer:
         volume, undo = self.pipeline.apply(stack({channel: image}, named))
         return _brought_back(volume.array[0], volume.array[0] != self.background, undo)
 
-    def _plan(self, images: Mapping[str, Image], job: Job) -> None:
+    def _prepared(self, images: Mapping[str, Image]) -> tuple[np.ndarray, np.ndarray, Undo]:
+        """The images as slices ``(Z, C, H, W)``, 0 where one is missing; the head ``(x, y, z)``; and the way back."""
+        named = [channel for channel in self.bundle.channels if channel.name in images]
+        volume, undo = self.pipeline.apply(stack(images, named))
+        inside = (volume.array != self.background).any(axis=0)
+        slices = np.zeros((inside.shape[2], len(self.channels), *inside.shape[1::-1]), dtype=np.float32)
+        for row, channel in enumerate(named):
+            slices[:, self.channels.index(channel.name)] = volume.array[row].transpose(2, 1, 0)
+        return slices, inside, undo
+
+    def _plan(self, images: Mapping[str, Image], setup: Setup, job: Job) -> None:
         """Tell what the work will need, and refuse it if memory will not do."""
         first = next(iter(images.values()))
         shape = self.pipeline.prepared_shape(first.shape, first.affine)
         pixels = int(np.prod(self._input_shape(shape)[1:]))
-        needed = 250 + (first.array.size * len(images) * _BYTES_A_VOXEL + BATCH_SIZE * pixels * _BYTES_A_PIXEL) / 1e6
+        arrays = sum(image.array.nbytes + image.array.size * _BYTES_A_VOXEL for image in images.values())
+        needed = _BASE_MB[setup.engine] + (arrays + BATCH_SIZE * pixels * _BYTES_A_PIXEL) / 1e6
         rate = float(self.bundle.info["measured"].get("seconds_per_megapixel", 1.0))
         expected = plan.Plan(BATCH_SIZE, round(needed), 2 * len(images) + rate * pixels * shape[2] / 1e6)
         job.emit("plan", **expected.as_mapping())
@@ -184,14 +191,12 @@ class Synthesizer:
         width, height = (-(-length // self.divisor) * self.divisor for length in shape[:2])
         return self.planes.count, height, width
 
-    def _begin(self, setup: Setup, shape: tuple[int, ...]) -> Future[engine.Engine]:
-        """Open the network for inputs of ``shape`` beside other work, unless it is open."""
+    def _open(self, setup: Setup, shape: tuple[int, ...]) -> engine.Engine:
+        """The network for inputs of ``shape``, opened unless it is open."""
         if self._opened is None or self._opened[:2] != (setup, shape):
             self._opened = None  # memory may be short
             threads = self.options.threads or engine.default_threads()
-            pool = ThreadPoolExecutor(1)
-            self._opened = setup, shape, pool.submit(engine.open_engine, self.bundle, 0, setup, shape, threads)
-            pool.shutdown(wait=False)
+            self._opened = setup, shape, engine.open_engine(self.bundle, 0, setup, shape, threads)
         return self._opened[2]
 
     def _run(
@@ -212,7 +217,7 @@ class Synthesizer:
 
         for setup in engine.ladder(engine.choose(self.options, BATCH_SIZE)):
             try:
-                network = self._begin(setup, shape).result()
+                network = self._open(setup, shape)
                 return _each(network, batch_of, full, inside.shape, setup.batch_size, job), setup, len(full)
             except (MemoryError, RuntimeError) as error:
                 if not engine.is_out_of_memory(error):
@@ -229,15 +234,21 @@ class Synthesizer:
         mark = f"{self.bundle.name}@{self.bundle.version}"
         return replace(grid.with_array(array), synthesised=mark, notes=())
 
-    def _doubts(self, images: Mapping[str, Image], inside: np.ndarray, target: str) -> list[str]:
+    def _doubts(self, images: Mapping[str, Image], seen: np.ndarray, target: str) -> list[str]:
+        """What there is to say of a result whose voxels ``seen`` were not cut away before the network."""
         titles = {channel.name: channel.title for channel in self.bundle.channels}
         found = [text for name in self.bundle.info.get("checks", ()) for text in CHECKS[name](images)]
-        head = content(np.stack([image.array for image in images.values()]).astype(np.float32, copy=False))
-        lost = int(np.count_nonzero(head & ~inside)) / max(1, int(np.count_nonzero(head)))
+        shown = (foreground(image.array.astype(np.float32, copy=False)) for image in images.values())
+        head: np.ndarray = functools.reduce(np.logical_or, shown)  # one by one: memory is fullest here
+        lost = int(np.count_nonzero(head & ~seen)) / max(1, int(np.count_nonzero(head)))
         if lost > _LOST:
             found.append(
                 f"{lost:.0%} of what the images show lies beyond the part that the model sees; there the result is empty."
             )
+        count = self.bundle.patients.get(target, _ENOUGH)
+        if count < _ENOUGH:
+            learnt = "one patient" if count == 1 else f"{count} patients"
+            found.append(f"What {titles[target]} looks like the model knows from {learnt} alone.")
         if target == _CONTRAST:
             found.append(_CONTRAST_CAUTION)
         sources = ", ".join(titles[name] for name in images)

@@ -17,6 +17,7 @@ from MedSegEffNetLib.models.bundle import Bundle
 from MedSegEffNetLib.models.card import excerpt
 from MedSegEffNetLib.reporting import page, pictures
 from MedSegEffNetLib.synthesis import metrics
+from MedSegEffNetLib.synthesis.comparison import Comparison
 from MedSegEffNetLib.synthesis.predict import Synthesis
 from MedSegEffNetLib.task import SynthesisTask, list_tasks
 
@@ -28,6 +29,7 @@ _TITLES = {
     "niqe": "NIQE",
     "niqe_real": "NIQE of the real image",
     "dice_real": "Dice, real image",
+    "dice_missing": "Dice, without the image",
     "dice_synthesised": "Dice, synthesised image",
 }
 _DIGITS = {"psnr": 2, "niqe": 2, "niqe_real": 2}
@@ -40,7 +42,21 @@ _CONVENTIONS = (
     "slices of this data; not comparable with published values. Its value for the real images is what a perfect network "
     "would reach. SD is that of a sample."
 )
+_COMPARED = (
+    "Both images after N4, clipping to the percentiles 1 and 99, and z-score: so they are compared, and so they are shown "
+    "above. What is brighter than the percentile 99, as enhancement often is, counts as bright as that. NMAE: mean absolute "
+    "difference by the real image's range inside the head. SSIM: Gaussian window, sigma 1.5."
+)
+_DIFFERENCE = (
+    "Real and synthesised image are shown in one window. Difference: the synthesised image less the real one; colors are "
+    "full from a quarter of the way from black to white."
+)
 _SIZE = 300
+_ROWS = 4  # slices of a case
+_WIDEST, _PAGE = 17.0, 62.0  # rem: of a picture, and of all in a row
+_SHAPE = "shape"  # the label map that tells which slices are shown
+_BRIGHT, _EQUAL, _DARK = (215, 48, 39), (255, 255, 255), (69, 117, 180)
+_FULL = 4  # full color at a quarter
 _BANNER = "Synthesised: a network made this image; no scanner took it"
 
 
@@ -84,39 +100,47 @@ def draw(
     """
     first = next(iter(images.values()))
     shape = index_of if index_of is not None and index_of.array.any() else _content(first)
-    scene = pictures.make_scene(images, {"labels": shape})
-    if difference:
-        scene = replace(scene, windows={**scene.windows, difference[1]: scene.windows[difference[0]]})
-    view = scene.main_view()
-    index = pictures.largest_slice(scene.label_maps["labels"], view)
-    found = [(pictures.png(pictures.draw(scene, name, view, index, size=_SIZE)), name) for name in scene.channels]
-    if difference:
-        low, high = scene.windows[difference[0]]
-        one, other = (
-            np.clip((pictures.plane_of(scene, scene.channels[name], view, index) - low) / (high - low), 0, 1)
-            for name in difference
-        )
-        picture = _colored(other - one, scene.height_scale(view))
-        found.append(
-            (pictures.png(picture), "Difference: red too bright, blue too dark; full color at a quarter of the range")
-        )
-    return Shown(scene.slice_name(view, index), tuple(found))
+    scene = _scene(images, shape, difference)
+    return _side_by_side(scene, pictures.largest_slice(scene.label_maps[_SHAPE], scene.main_view()), difference)
+
+
+def draw_rows(images: Mapping[str, Image], head: Image, difference: tuple[str, str] | None = None) -> list[Shown]:
+    """As :func:`draw`, of a few slices that are evenly spread over the mask ``head``."""
+    scene = _scene(images, head, difference)
+    found = pictures.labeled_slices(scene.label_maps[_SHAPE], scene.main_view(), _ROWS + 2)
+    return [_side_by_side(scene, index, difference) for index in found[1:-1] or found]
 
 
 def write_report(
-    path: Path, title: str, images: Mapping[str, Image], result: Synthesis, bundle: Bundle, warnings: Sequence[str]
+    path: Path,
+    title: str,
+    images: Mapping[str, Image],
+    result: Synthesis,
+    bundle: Bundle,
+    warnings: Sequence[str],
+    compared: Comparison | None = None,
 ) -> None:
-    """The page of one synthesised image (X, Y, Z), beside the images by channel that it was made from."""
+    """The page of one synthesised image (X, Y, Z), beside the images by channel that it was made from.
+
+    With a comparison the real image and the difference stand in the same rows.
+    """
     titles = {channel.name: channel.title for channel in bundle.channels}
+    target = titles[result.target]
     named = {titles[name]: image for name, image in images.items()}
-    shown = draw({**named, f"{titles[result.target]} (synthesised)": result.image})
-    items = [
-        page.figure(data, f"{name}, {shown.caption}", f"{name} · {shown.caption}") for data, name in shown.pictures
-    ]
-    facts = {"model": f"{bundle.name} {bundle.version}", "target": titles[result.target],
+    real, made = f"{target}, real", f"{target} (synthesised)"
+    if compared is None:
+        rows = draw_rows({**named, made: result.image}, _mask(result.image, result.inside))
+    else:
+        # Beside the head both are as dark as its darkest voxel, so that black is the same in both.
+        darkest = compared.real[compared.head].min()
+        pair = [np.where(compared.head, array, darkest) for array in (compared.real, result.normalized)]
+        named |= {name: result.image.with_array(array) for name, array in zip((real, made), pair, strict=True)}
+        rows = draw_rows(named, _mask(result.image, compared.head), (real, made))
+    facts = {"model": f"{bundle.name} {bundle.version}", "target": target,
              "made from": [titles[name] for name in result.inputs], **result.measured}  # fmt: skip
     parts = [
-        page.section("Images", page.figures(items, "16rem")),
+        page.section("Images", _scale() if compared else "", *[_figures(row) for row in rows]),
+        page.section("Compared with the real image", *_compared(compared.figures)) if compared else "",
         page.section("Model", page.markdown(excerpt(bundle.card))),
         page.section("How this was made", page.facts(facts)),
     ]
@@ -131,7 +155,7 @@ def write_evaluation_page(path: Path, evaluation: Evaluation) -> None:
     parts = [
         page.section("Beside the published figures", *_published(evaluation.task_id, summary)),
         *[page.section(task, *_tables(regions)) for task, regions in summary.items()],
-        page.section("Pictures", *[_figures(shown) for shown in evaluation.shown]),
+        page.section("Pictures", _scale() if evaluation.shown else "", *[_figures(one) for one in evaluation.shown]),
         page.section("Conventions", page.paragraph(_CONVENTIONS, "note")),
         page.section("Model", page.markdown(evaluation.card)),
         page.section("How this was made", page.facts(evaluation.facts)),
@@ -180,27 +204,69 @@ def _published(task_id: str, summary: Mapping[str, Mapping[str, Mapping[str, Map
     return [page.table(header, lines), page.paragraph(note, "note")]
 
 
+def _compared(figures: Mapping[str, float | None]) -> list[str]:
+    lines = [
+        [_TITLES[name], page.number(math.nan if value is None else value, _DIGITS.get(name, 3))]
+        for name, value in figures.items()
+    ]
+    return [page.table(["Metric", "Inside the head"], lines), page.paragraph(_COMPARED, "note")]
+
+
 def _figures(shown: Shown) -> str:
     items = [page.figure(data, f"{shown.caption}: {name}", name) for data, name in shown.pictures]
-    return page.heading(shown.caption) + page.figures(items, "14rem")
+    least = min(_WIDEST, _PAGE / len(items))
+    return page.heading(shown.caption[0].upper() + shown.caption[1:]) + page.figures(items, f"{least:.3g}rem")
+
+
+def _scale() -> str:
+    """What the colors of a difference say."""
+    return page.paragraph(_DIFFERENCE, "note") + page.legend(
+        {"too dark": _DARK, "equal": _EQUAL, "too bright": _BRIGHT}
+    )
 
 
 def _numbers(metric: str, values: Mapping[str, float]) -> list[str]:
     return [page.number(values[name], _DIGITS.get(metric, 3)) for name in ("mean", "std", "median")]
 
 
+def _scene(images: Mapping[str, Image], shape: Image, difference: tuple[str, str] | None) -> pictures.Scene:
+    """``images`` with the label map ``shape``; both of a difference in the window of its first."""
+    scene = pictures.make_scene(images, {_SHAPE: shape})
+    if not difference:
+        return scene
+    return replace(scene, windows={**scene.windows, difference[1]: scene.windows[difference[0]]})
+
+
+def _side_by_side(scene: pictures.Scene, index: int, difference: tuple[str, str] | None) -> Shown:
+    """Slice ``index`` of every image, and the difference."""
+    view = scene.main_view()
+    found = [(pictures.png(pictures.draw(scene, name, view, index, size=_SIZE)), name) for name in scene.channels]
+    if difference:
+        low, high = scene.windows[difference[0]]
+        one, other = (
+            np.clip((pictures.plane_of(scene, scene.channels[name], view, index) - low) / (high - low), 0, 1)
+            for name in difference
+        )
+        found.append((pictures.png(_colored(other - one, scene.height_scale(view))), "Difference"))
+    return Shown(scene.slice_name(view, index), tuple(found))
+
+
 def _content(image: Image) -> Image:
     """A mask of the middle slice along the last axis, to be shown where there is no label map."""
-    array = np.zeros(image.shape, dtype=np.uint8)
+    array = np.zeros(image.shape, dtype=bool)
     shown = np.flatnonzero((image.array != image.array.min()).any(axis=(0, 1)))
-    array[..., int(shown[len(shown) // 2]) if shown.size else image.shape[2] // 2] = 1
-    return image.with_array(array)
+    array[..., int(shown[len(shown) // 2]) if shown.size else image.shape[2] // 2] = True
+    return _mask(image, array)
+
+
+def _mask(grid: Image, array: np.ndarray) -> Image:
+    return grid.with_array(array.astype(np.uint8))
 
 
 def _colored(difference: np.ndarray, height_scale: float) -> Pillow.Image:
     """Differences (rows, columns) from -1 to 1 as red and blue on white."""
-    strength = np.clip(np.abs(difference) * 4, 0, 1)[..., None]
-    color = np.where(difference[..., None] > 0, [215.0, 48.0, 39.0], [69.0, 117.0, 180.0])
+    strength = np.clip(np.abs(difference) * _FULL, 0, 1)[..., None]
+    color = np.where(difference[..., None] > 0, np.array(_BRIGHT, float), np.array(_DARK, float))
     picture = Pillow.fromarray((255 + (color - 255) * strength).astype(np.uint8))
     height, width = difference.shape[0] * height_scale, difference.shape[1]
     scale = _SIZE / max(height, width)

@@ -89,7 +89,7 @@ def _build(
                     "snapshot": request.snapshot,
                     "cases": {k: [c.id for c in v] for k, v in cases.items()},
                 },
-                "synthesised": is_synthesised(request, cases["train"]),
+                "synthesised": is_synthesised(request.parent, cases["train"], request.recipe.synthetic_share),
                 "recipe": request.recipe.as_mapping(),
                 "encoder_start": next(iter(last.values())).get("encoder_start", "random"),
                 "code_version": MedSegEffNetLib.__version__,
@@ -110,10 +110,10 @@ def _clean_up(parent: Bundle | None) -> tuple[Step, ...]:
     return tuple(Step(step["name"], step["arguments"]) for step in steps)
 
 
-def is_synthesised(request: Request, cases: Sequence[Case]) -> bool:
-    """Whether the network, or the one that it started from, has learnt from images that a network or a program made."""
-    inherited = request.parent is not None and bool(request.parent.info["provenance"].get("synthesised"))
-    return inherited or any(case.synthesised() for case in cases) or request.recipe.synthetic_share > 0
+def is_synthesised(parent: Bundle | None, cases: Sequence[Case], synthetic_share: float = 0.0) -> bool:
+    """Whether the network, or ``parent`` that it started from, has learnt from images that a network or a program made."""
+    inherited = parent is not None and bool(parent.info["provenance"].get("synthesised"))
+    return inherited or any(case.synthesised() for case in cases) or synthetic_share > 0
 
 
 def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:

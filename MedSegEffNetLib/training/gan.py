@@ -167,10 +167,13 @@ class GanTrainer:
                 "d_real": -realness.mean(),
                 "d_fake": self.discriminator(made[part])[0].mean(),
                 "d_cls": functional.cross_entropy(domain, batch.target[part]),
-                "d_gp": gan_losses.gradient_penalty(self.discriminator, batch.real[part], made[part], mix),
             }
             total = losses["d_real"] + losses["d_fake"] + self.recipe.classification * losses["d_cls"]
-            losses["d_loss"] = total + self.recipe.gradient_penalty * losses["d_gp"]
+            if self.recipe.gradient_penalty:
+                judged = self.discriminator, batch.real[part], made[part], mix
+                losses["d_gp"] = gan_losses.gradient_penalty(*judged)
+                total = total + self.recipe.gradient_penalty * losses["d_gp"]
+            losses["d_loss"] = total
             self._step("discriminator", losses["d_loss"])
             found.append({name: loss.detach() for name, loss in losses.items()})
         self.discriminator.requires_grad_(False)

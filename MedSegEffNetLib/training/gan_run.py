@@ -23,19 +23,27 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.inference.doubts import skull_stripped
 from MedSegEffNetLib.job import Event, Job, read_request
 from MedSegEffNetLib.models.build_synthesis import FinishedSynthesis, build_synthesis_bundle
+from MedSegEffNetLib.models.registry import find
 from MedSegEffNetLib.networks.stargan_unet import Discriminator
 from MedSegEffNetLib.preprocessing import Pipeline
 from MedSegEffNetLib.synthesis.planes import Planes
 from MedSegEffNetLib.task import Step, SynthesisTask, get_task
 from MedSegEffNetLib.training import checkpoint, gan_critic
 from MedSegEffNetLib.training.board import Board
-from MedSegEffNetLib.training.finishing import MODEL
+from MedSegEffNetLib.training.finishing import MODEL, is_synthesised
 from MedSegEffNetLib.training.gan import GanTrainer
 from MedSegEffNetLib.training.gan_cases import split_cases
 from MedSegEffNetLib.training.gan_config import GanRecipe
 from MedSegEffNetLib.training.gan_data import GanCase, GanFeed, Levels, prepare
 from MedSegEffNetLib.training.loop import Trainer
-from MedSegEffNetLib.training.request import Asked, Resolved, check_same_request
+from MedSegEffNetLib.training.request import (
+    Asked,
+    Resolved,
+    check_parent,
+    check_same_request,
+    check_weights,
+    parent_as_begun,
+)
 from MedSegEffNetLib.training.run import seed_everything, tell_data, use_threads
 
 CRITIC = "critic"
@@ -70,11 +78,15 @@ def train(
     """As :func:`MedSegEffNetLib.training.run.train`, for a synthesis task.
 
     ``data`` may also hold several folders, each in one of the layouts. A case needs two images at least; its label map is
-    optional. Starting from a ``parent`` is refused.
+    optional. From a ``parent`` the generator starts; the discriminator and the segmentation U-Net are trained anew.
     """
+    asked["parent"] = parent_as_begun(run, asked.get("parent"))
     request = resolve(task_id, data, **asked)
     with torch.device("meta"):
-        divisor = int(networks.build(request.network, request.network_arguments).divisor)  # type: ignore[arg-type]
+        generator = networks.build(request.network, request.network_arguments)
+    divisor = int(generator.divisor)  # type: ignore[arg-type]
+    if request.parent:
+        check_weights(request.parent, generator.state_dict())
     check_same_request(run, request)
     if finish and read_request(run) is None:
         raise InputError(f"no training was begun in {run}", expected="a run folder", hint="leave out --finish")
@@ -93,21 +105,27 @@ def train(
 
 def resolve(task_id: str, data: Path, **asked: Unpack[Asked]) -> SynthesisRequest:
     """The request with every default filled in; an :class:`InputError` says what does not fit."""
-    task, parent = get_task(task_id), asked.get("parent")
+    task, network, parent = get_task(task_id), asked.get("network"), asked.get("parent")
     if not isinstance(task, SynthesisTask):
         raise InputError(f"{task_id} is a {task.kind} task", expected="a synthesis task")
-    if parent:
-        raise InputError(f"{task_id} with --from {parent}", expected="a training from scratch", hint="leave out --from")
     named = {candidate.name: dict(candidate.arguments) for candidate in task.networks}
-    network = asked.get("network") or next(iter(named))
-    if network not in named:
-        raise InputError(f"there is no network '{network}' for {task_id}", expected="one of " + ", ".join(named))
-    recipe = GanRecipe.from_mapping(task.recipe).with_texts(asked.get("settings") or {})
+    bundle = find(parent) if parent else None
+    recipe = GanRecipe.from_mapping(task.recipe)
+    if bundle:
+        entry = check_parent(bundle, task.id, network)
+        network, arguments = str(entry["name"]), dict(entry["arguments"])
+        recipe = recipe.replaced(context=int(entry["context"]))
+    else:
+        network = network or next(iter(named))
+        if network not in named:
+            raise InputError(f"there is no network '{network}' for {task_id}", expected="one of " + ", ".join(named))
+        arguments = named[network]
+    recipe = recipe.with_texts(asked.get("settings") or {})
+    arguments = {k: v for k, v in {**arguments, **recipe.network}.items() if k not in ("in_channels", "out_channels")}
     preprocessing = task.preprocessing
     if recipe.crop == "content":
         preprocessing = tuple(Step("crop_to_content") if step.name == "center_crop" else step for step in preprocessing)
-    arguments = {**named[network], **recipe.network}
-    return SynthesisRequest(task, data, network, arguments, preprocessing, recipe, asked.get("snapshot", ""), None)
+    return SynthesisRequest(task, data, network, arguments, preprocessing, recipe, asked.get("snapshot", ""), bundle)
 
 
 def _train(request: SynthesisRequest, cases: Mapping[str, Sequence[Case]], divisor: int, run: Path, job: Job) -> None:
@@ -117,6 +135,8 @@ def _train(request: SynthesisRequest, cases: Mapping[str, Sequence[Case]], divis
         feed = GanFeed(request.recipe, request.layout, divisor)
         seed_everything(request.recipe.seed)
         generator = networks.build(request.network, request.network_arguments)
+        if request.parent:
+            generator.load_state_dict(request.parent.state_dict())
         discriminator = Discriminator(len(request.task.channels), **request.recipe.discriminator)
         names = tuple(channel.name for channel in request.task.channels)
         trainer = GanTrainer(generator, discriminator, request.recipe, feed, names, _device())
@@ -140,10 +160,11 @@ def _train(request: SynthesisRequest, cases: Mapping[str, Sequence[Case]], divis
 def _prepared(
     request: SynthesisRequest, cases: Mapping[str, Sequence[Case]], run: Path, job: Job
 ) -> dict[str, list[GanCase]]:
-    """The cases of ``train`` and ``val``; what a plausible image of each channel is goes to a file."""
+    """The cases of ``train`` and ``val``; what a plausible image of each channel is, and of how many, goes to a file."""
     pipeline = Pipeline.from_steps(request.preprocessing)
     prepared: dict[str, list[GanCase]] = {"train": [], "val": []}
     levels: dict[str, list[Levels]] = {}
+    patients: dict[str, set[str]] = {}
     names = [(split, case) for split in prepared for case in cases[split]]
     for number, (split, case) in enumerate(names):
         case = _read(case)
@@ -153,13 +174,15 @@ def _prepared(
             prepared[split].append(prepare(case, request.task, pipeline, request.recipe.brain_depth)[0])
         for name in found if split == "train" else ():
             levels.setdefault(name, []).append(found[name])
+            patients.setdefault(name, set()).add(case.patient)
         job.progress("Preparing", number + 1, len(names))
         job.check_stop()
-    medians = {
-        name: [float(np.median([asdict(one)[part] for one in found])) for part in asdict(found[0])]
+    told = {
+        name: {part: float(np.median([asdict(one)[part] for one in found])) for part in asdict(found[0])}
+        | {"patients": len(patients[name])}
         for name, found in levels.items()
     }
-    atomic.write_json(run / LEVELS, medians)
+    atomic.write_json(run / LEVELS, told)
     return prepared
 
 
@@ -224,6 +247,12 @@ def _build(request: SynthesisRequest, cases: Mapping[str, Sequence[Case]], run: 
         )
     best, last = (checkpoint.load(run / name) for name in (checkpoint.BEST, checkpoint.LAST))
     levels = json.loads((run / LEVELS).read_text(encoding="utf-8"))
+    ranges = {name: (one["low"], one["high"]) for name, one in levels.items()}
+    normalized = {name: (one["lowest"], one["highest"]) for name, one in levels.items()}
+    patients = {name: int(one["patients"]) for name, one in levels.items()}
+    if request.parent:  # what these data lack, it still makes as before
+        ranges, normalized = {**request.parent.ranges, **ranges}, {**request.parent.normalized, **normalized}
+        patients = {**request.parent.patients, **patients}
     return build_synthesis_bundle(
         run / MODEL,
         FinishedSynthesis(
@@ -233,16 +262,17 @@ def _build(request: SynthesisRequest, cases: Mapping[str, Sequence[Case]], run: 
             weights=best["network"],
             context=request.recipe.context,
             preprocessing=Pipeline.from_steps(request.preprocessing).steps(),
-            ranges={name: (low, high) for name, (low, high, _, _) in levels.items()},
-            normalized={name: (low, high) for name, (_, _, low, high) in levels.items()},
+            ranges=ranges,
+            normalized=normalized,
+            patients=patients,
             provenance={
-                "parent": None,
+                "parent": request.as_mapping()["parent"],
                 "data": {
                     "folder": request.data.name,
                     "snapshot": request.snapshot,
                     "cases": {split: [case.id for case in part] for split, part in cases.items()},
                 },
-                "synthesised": any(case.synthetic for case in cases["train"]),
+                "synthesised": is_synthesised(request.parent, cases["train"]),
                 "recipe": request.recipe.as_mapping(),
                 "code_version": MedSegEffNetLib.__version__,
                 "python": platform.python_version(),

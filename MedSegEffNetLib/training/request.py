@@ -111,18 +111,8 @@ def resolve(task_id: str, data: Path, **asked: Unpack[Asked]) -> Request:
     task = get_segmentation_task(task_id)
     network, parent = asked.get("network"), asked.get("parent")
     bundle = find(parent) if parent else None
-    if bundle and bundle.task_id != task.id:
-        raise InputError(
-            f"{bundle.name} is a model of task {bundle.task_id}", expected=f"a model of {task.id} to start from"
-        )
     if bundle:
-        entry = bundle.info["networks"][0]
-        if network not in (None, entry["name"]):
-            raise InputError(
-                f"--network {network} with a start from {bundle.name}, whose network is {entry['name']}",
-                expected="the network of the model to start from",
-                hint="leave out --network, or start without a model",
-            )
+        entry = check_parent(bundle, task.id, network)
         network, defaults = entry["name"], dict(entry["arguments"])
         preprocessing = tuple(Step(step["name"], step["arguments"]) for step in bundle.info["preprocessing"])
     else:
@@ -151,6 +141,22 @@ def resolve(task_id: str, data: Path, **asked: Unpack[Asked]) -> Request:
     return Request(task, data, network, arguments, preprocessing, recipe, asked.get("snapshot", ""), bundle)
 
 
+def check_parent(parent: Bundle, task_id: str, network: str | None) -> Mapping[str, Any]:
+    """The first network of the model that a training of ``task_id`` starts from, or an :class:`InputError`."""
+    if parent.task_id != task_id:
+        raise InputError(
+            f"{parent.name} is a model of task {parent.task_id}", expected=f"a model of {task_id} to start from"
+        )
+    entry: Mapping[str, Any] = parent.info["networks"][0]
+    if network not in (None, entry["name"]):
+        raise InputError(
+            f"--network {network} with a start from {parent.name}, whose network is {entry['name']}",
+            expected="the network of the model to start from",
+            hint="leave out --network, or start without a model",
+        )
+    return entry
+
+
 def check_buildable(request: Request) -> None:
     """Build network (without memory for its weights) and augmentation once; an :class:`InputError` says what is wrong."""
     try:
@@ -165,12 +171,16 @@ def check_buildable(request: Request) -> None:
     wanted = network.state_dict()
     if request.recipe.trained == "decoder":
         decoder.encoder_parts(network)
-    if request.parent is None:
-        return
-    given = request.parent.state_dict(0)
+    if request.parent is not None:
+        check_weights(request.parent, wanted)
+
+
+def check_weights(parent: Bundle, wanted: Mapping[str, torch.Tensor]) -> None:
+    """Raise :class:`InputError` if the weights of ``parent`` do not fit in place of those ``wanted``."""
+    given = parent.state_dict(0)
     if {key: value.shape for key, value in wanted.items()} != {key: value.shape for key, value in given.items()}:
         raise InputError(
-            f"the weights of {request.parent.name} do not fit into the network with these settings",
+            f"the weights of {parent.name} do not fit into the network with these settings",
             expected="the network as that model has it",
             hint="leave out context and network.* when a training starts from a model",
         )

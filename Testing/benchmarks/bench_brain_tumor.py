@@ -63,7 +63,7 @@ def make_case(folder: Path) -> Path:
     axes = np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in VOLUME[::-1]), indexing="ij")
     inside = sum((axis / share) ** 2 for axis, share in zip(axes, (0.6, 0.74, 0.94), strict=True)) < 1
     for name in MODALITIES:
-        values = inside * (300 + 80 * draw.standard_normal(inside.shape, dtype=np.float32))
+        values = inside * (300 + 80 * draw.standard_normal(inside.shape, dtype=np.float32)).clip(1)
         write(folder / f"case_{name}.nii.gz", Image(values.astype(np.int16), np.diag([-1.0, -1.0, 1.0, 1.0])))
     return folder
 

@@ -54,10 +54,15 @@ def python(code: str) -> tuple[float, int]:
     return time.perf_counter() - started, int(done.stdout.split()[-1])
 
 
-def segment(words: Sequence[str | Path]) -> tuple[float, int]:
-    """Seconds and peak memory of the command ``segment``, from the start of the interpreter to the written label map."""
-    arguments = ["segment", *map(str, words)]
+def command(name: str, words: Sequence[str | Path | int]) -> tuple[float, int]:
+    """Seconds and peak memory of a command, from the start of the interpreter to what it writes."""
+    arguments = [name, *map(str, words)]
     return python(f"from MedSegEffNetLib.__main__ import main\nif main({arguments!r}): raise SystemExit('failed')")
+
+
+def segment(words: Sequence[str | Path | int]) -> tuple[float, int]:
+    """Seconds and peak memory of the command ``segment``."""
+    return command("segment", words)
 
 
 def random_model(folder: Path, task_id: str, network: str, arguments: Mapping[str, Any], keys: Sequence[str]) -> Bundle:

@@ -167,6 +167,17 @@ def test_a_window_that_makes_no_sense_is_refused(arguments):
         only("window", **arguments)
 
 
+def test_n4_leaves_a_z_score_as_it_is_but_not_an_image_with_a_little_ringing(tmp_path, monkeypatch):
+    monkeypatch.setattr("MedSegEffNetLib.preprocessing.cache_folder", lambda: tmp_path)
+    array = np.random.default_rng(0).standard_normal((1, 16, 16, 16)).astype(np.float32)
+    corrected, _ = only("n4").apply(Volume(array, np.eye(4), None))
+    np.testing.assert_array_equal(corrected.array, array)
+    ringing = np.where(array < -2, array, np.abs(array) + 10)
+    assert 0 < np.count_nonzero(ringing < 0) < 0.05 * ringing.size
+    corrected, _ = only("n4").apply(Volume(ringing, np.eye(4), None))
+    assert not np.array_equal(corrected.array, ringing)
+
+
 def test_n4_flattens_a_bias_field_and_is_computed_once(tmp_path, monkeypatch):
     monkeypatch.setattr("MedSegEffNetLib.preprocessing.cache_folder", lambda: tmp_path / "of this user")
     shape = (32, 32, 16)

@@ -1,4 +1,4 @@
-"""A tiny model, a tiny case, and the command line as a function."""
+"""Tiny models, tiny cases, and the command line as a function."""
 
 import numpy as np
 import pytest
@@ -74,5 +74,25 @@ def command(capsys):
             code = end.code
         output, errors = capsys.readouterr()
         return code, output, errors
+
+    return run
+
+
+@pytest.fixture
+def files(head, tmp_path):
+    """A file a sequence, in a folder of its own."""
+    for name, one in head.items():
+        image.write(tmp_path / "case" / f"p1_{name}.nii.gz", one)
+    return {name: tmp_path / "case" / f"p1_{name}.nii.gz" for name in head}
+
+
+@pytest.fixture
+def synthesize(command, maker):
+    """Makes t1ce, unless another target is named, from the named files."""
+
+    def run(files, *words, inputs=("t1", "flair"), target="t1ce"):
+        return command(
+            "synthesize", maker, "--input", *(f"{name}={files[name]}" for name in inputs), "--target", target, *words
+        )
 
     return run

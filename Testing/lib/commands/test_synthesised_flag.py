@@ -178,14 +178,10 @@ def test_a_model_inherits_the_flag_of_the_one_it_started_from():
     from MedSegEffNetLib.training.finishing import is_synthesised
 
     real = SimpleNamespace(synthesised=lambda: False)
-    recipe = SimpleNamespace(synthetic_share=0)
-
-    def request(parent):
-        return SimpleNamespace(parent=parent, recipe=recipe)
-
-    assert not is_synthesised(request(None), [real])
-    assert is_synthesised(request(None), [real, SimpleNamespace(synthesised=lambda: True)])
-    assert is_synthesised(request(SimpleNamespace(info={"provenance": {"synthesised": True}})), [real])
+    parent = SimpleNamespace(info={"provenance": {"synthesised": True}})
+    assert not is_synthesised(None, [real])
+    assert is_synthesised(None, [real, SimpleNamespace(synthesised=lambda: True)])
+    assert is_synthesised(parent, [real])
 
 
 def test_an_evaluation_gives_such_cases_a_table_of_their_own(ran, tiny_model, patient, tmp_path):

@@ -17,26 +17,6 @@ MADE = "mri-synthesis-stargan@0.1.0"
 
 
 @pytest.fixture
-def files(head, tmp_path):
-    """A file a sequence, in a folder of its own."""
-    for name, one in head.items():
-        image.write(tmp_path / "case" / f"p1_{name}.nii.gz", one)
-    return {name: tmp_path / "case" / f"p1_{name}.nii.gz" for name in head}
-
-
-@pytest.fixture
-def synthesize(command, maker):
-    """Makes t1ce, unless another target is named, from the named files."""
-
-    def run(files, *words, inputs=("t1", "flair"), target="t1ce"):
-        return command(
-            "synthesize", maker, "--input", *(f"{name}={files[name]}" for name in inputs), "--target", target, *words
-        )
-
-    return run
-
-
-@pytest.fixture
 def installed(maker):
     """The model that makes images, among the user's."""
     shutil.copytree(maker, registry.user_folder() / "maker")
@@ -61,7 +41,9 @@ def test_the_image_is_written_under_a_name_that_says_what_it_is(synthesize, file
     assert read_request(run)["request"]["target"] == "t1ce"
     html = page.read_text(encoding="utf-8")
     assert "a network made this image" in html
-    assert html.count("<figure>") == 3
+    assert html.count("<figure>") % 3 == 0  # a row a slice
+    assert "Difference" not in html
+    assert (finished["real"], finished["difference"], finished["compared"]) == (None, None, None)
 
 
 @pytest.mark.parametrize("suffix", ["nii", "nrrd", "mha"])
@@ -209,10 +191,14 @@ def test_an_evaluation_compares_with_the_real_images(command, maker, tiny_model,
     assert code == 0, errors
     assert "t1+flair → t1ce" in text
     rows = (output / "synthesis.csv").read_text(encoding="utf-8").splitlines()
-    assert len(rows) == 1 + 2 * 9 * 3  # cases, choices of inputs and targets, regions
+    assert len(rows) == 1 + 2 * (9 * 3 + 7)  # cases, choices of inputs and targets, regions; segmented with FLAIR
     summary = json.loads((output / "summary.json").read_text(encoding="utf-8"))
     assert summary["t1+flair → t1ce"]["head"]["ssim"]["n"] == 2
-    assert 0 <= summary["t1+flair → t1ce"]["tumor"]["dice_synthesised"]["mean"] <= 1
+    for task, known in (("t1+flair → t1ce", 2), ("t1 → flair", 0)):  # without FLAIR the model cannot work
+        segmented = summary[task]["segmented tumor"]
+        assert [segmented[name]["n"] for name in ("dice_real", "dice_missing", "dice_synthesised")] == [2, known, 2]
+        assert all(0 <= segmented[name]["mean"] <= 1 for name in ("dice_real", "dice_synthesised"))
+    assert "segmented tumor" not in summary["t1 → t1ce"]
     html = (output / "report.html").read_text(encoding="utf-8")
     assert "Beside the published figures" in html
     assert "Difference" in html

@@ -32,6 +32,7 @@ def model(tmp_path_factory):
         ranges={"t1": (10.0, 200.0), "flair": (5.0, 300.0)},
         normalized={"t1": (-2.0, 3.0), "flair": (-2.5, 2.5)},
         provenance={"data": {"folder": "nowhere"}, "validation": {"val_ssim": 0.8, "val_ssim_t1": 0.9}},
+        patients={"t1": 1, "flair": 12},
     )
     return build_synthesis_bundle(tmp_path_factory.mktemp("models") / "model", training)
 
@@ -59,17 +60,23 @@ def test_monais_keys_name_every_plane(model):
 
 def test_the_card_is_frank_about_contrast_enhancement(model):
     card = Bundle.open(model).card
-    assert "`t1`, `flair`" in card
+    assert "| `flair` (FLAIR) | 12 patients |" in card
+    assert "| `t1` (T1) | 1 patient |" in card
     assert "Contrast enhancement cannot be known" in card
     assert "ssim_t1 0.900" in card
 
 
-def test_it_can_be_published(model, tmp_path):
-    summaries = {"val": {"t1ce from t1": {"ssim": {"mean": 0.9, "std": 0.1, "median": 0.9, "n": 12}}}}
-    publication = Publication("1.0.0", summaries, {"seconds": 5}, "some heads", "CC0")
-    bundle = Bundle.open(publish(model, publication, tmp_path / "published"))
+def test_its_card_has_a_row_for_each_choice_of_inputs_and_region(model, tmp_path):
+    figures = {"mean": 0.7512, "std": 0.05, "median": 0.76, "n": 12}
+    missing = {"mean": None, "std": None, "median": None, "n": 0}
+    summary = {"val": {"t1 → flair": {"head": {"ssim": figures}, "segmented tumor": {"dice_missing": missing}}}}
+    bundle = Bundle.open(publish(model, Publication("1.0.0", summary, {}, "a set", "CC BY 4.0"), tmp_path / "out"))
     bundle.verify()
-    assert "| t1ce from t1 | ssim | 0.900 | 0.100 | 0.900 | 12 |" in bundle.card
+    card = bundle.card
+    assert "| t1 → flair | head | 0.751 (0.050) | 12 |" in card
+    assert "| t1 → flair | segmented tumor | – (–) | 0 |" in card
+    assert "Encoder" not in card
+    assert "cannot be known" in card
 
 
 @pytest.mark.parametrize("change", [{"targets": []}, {"targets": ["t3"]}, {"ranges": {"t1": [1, 2]}}, {"targets": 3}])

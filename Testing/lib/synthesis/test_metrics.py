@@ -39,6 +39,14 @@ def test_error_and_signal_to_noise_are_those_found_by_hand():
     assert metrics.psnr(real, made, mask) == pytest.approx(10 * np.log10(1 / ((0.25 + 0.01) / 4)))
 
 
+def test_the_signal_to_noise_ratio_is_that_of_scikit_image(pair):
+    from skimage.metrics import peak_signal_noise_ratio
+
+    real, made, mask = pair
+    theirs = peak_signal_noise_ratio(real[mask].astype(float), made[mask].astype(float), data_range=1.0)
+    assert metrics.psnr(real, made, mask) == pytest.approx(theirs)
+
+
 def test_only_the_region_counts(pair):
     real, made, mask = pair
     wrong = np.where(mask, made, 1 - made)
@@ -181,4 +189,4 @@ def test_a_missing_package_is_named_as_it_is_installed(pair, monkeypatch):
     monkeypatch.setattr(metrics.importlib, "import_module", missing)
     real, made, mask = pair
     with pytest.raises(InputError, match="scikit-image"):
-        metrics.psnr(real, made, mask)
+        metrics.ssim(real, made, mask)

@@ -70,6 +70,30 @@ def test_what_the_model_does_not_see_stays_empty_and_is_told(build_maker, tmp_pa
     assert not result.image.array[:8].any()
 
 
+def test_dark_voxels_that_pass_for_air_are_not_called_unseen(build_maker, tmp_path, head):
+    from MedSegEffNetLib.task import Step
+
+    whole = (
+        Step("clip_percentiles"),
+        Step("zscore"),
+        Step("mark_background", {"value": -9.0}),
+        Step("crop_to_content"),
+    )
+    bundle = Bundle.open(build_maker(tmp_path / "whole", preprocessing=whole))
+    speckled = head["t1"].array + 6 * (np.random.default_rng(0).random(head["t1"].shape) < 0.1)
+    result = made(bundle, {"t1": head["t1"].with_array(speckled.astype(np.float32))}, "flair")
+    assert (result.inside != (speckled > 0)).any()
+    assert not any("beyond the part that the model sees" in warning for warning in result.warnings)
+
+
+def test_a_target_that_few_patients_taught_is_told_of(model, head):
+    for count, said in ((1, "from one patient alone"), (3, "from 3 patients alone"), (30, "")):
+        model.info["patients"] = {"t1ce": count}
+        warnings = made(model, {"t1": head["t1"]}, "t1ce").warnings
+        told = [text for text in warnings if "the model knows" in text]
+        assert (said in told[0]) if said else not told
+
+
 def test_contrast_enhancement_is_called_a_guess(model, head):
     told = made(model, {"t1": head["t1"]}, "t1ce").warnings
     assert any("Contrast enhancement cannot be known" in text for text in told)

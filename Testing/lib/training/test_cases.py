@@ -74,6 +74,7 @@ def test_cases_whose_images_a_network_made_are_learnt_from_only_if_asked_for(cur
 def test_a_model_says_whether_it_has_seen_made_images(tmp_path):
     def made(synthetic, **settings):
         request = resolve("brain-tumor", tmp_path, network=None, parent=None, settings=settings)
-        return is_synthesised(request, [Case("a", "a", "train", dict, synthetic=synthetic)])
+        cases = [Case("a", "a", "train", dict, synthetic=synthetic)]
+        return is_synthesised(request.parent, cases, request.recipe.synthetic_share)
 
     assert [made(False), made(True), made(False, synthetic_share="0.5")] == [False, True, True]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,7 @@ def test_the_model_says_what_it_makes_and_in_which_values(finished):
     bundle.verify()
     assert (bundle.kind, bundle.task_id) == ("synthesis", "mri-synthesis")
     assert bundle.targets == ("t1", "t1ce", "t2", "flair")
+    assert bundle.patients == {"t1": 3, "t1ce": 3, "t2": 1, "flair": 3}
     assert all(50 < low < high < 300 for low, high in bundle.ranges.values())
     assert all(-8 < low < 0 < high < 8 for low, high in bundle.normalized.values())
     assert (finished / "model" / bundle.info["networks"][0]["ir"]).is_file()
@@ -147,6 +149,28 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(heads, tiny_gan
     assert not run.exists()
 
 
+def test_a_training_starts_from_a_model_and_its_model_makes_what_that_one_made(finished, heads, tiny_gan, tmp_path):
+    less = tmp_path / "heads"
+    for file in heads.rglob("*.nii.gz"):
+        if "_t2" not in file.name:
+            copy = less / file.relative_to(heads)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, copy)
+    parent = finished / "model"
+    settings = {**tiny_gan, "epochs": "1", "learning_rate": "1e-12", "ema": "0"}
+    model = gan_run.train("mri-synthesis", less, tmp_path / "run", settings=settings, parent=str(parent), threads=1)
+    begun, ended = Bundle.open(parent), Bundle.open(model)
+    assert ended.info["provenance"]["parent"] == f"{begun.name}@{begun.version}"
+    assert ended.targets == begun.targets
+    assert (ended.ranges["t2"], ended.patients["t2"]) == (begun.ranges["t2"], begun.patients["t2"])
+    kept = "encoder.0.0.0.weight"
+    assert torch.allclose(ended.state_dict()[kept], begun.state_dict()[kept], atol=1e-3)
+    with pytest.raises(InputError, match="do not fit"):
+        gan_run.train(
+            "mri-synthesis", heads, tmp_path / "other", settings={**tiny_gan, "context": "1"}, parent=str(parent)
+        )
+
+
 def test_another_recipe_in_the_same_folder_is_refused(finished, heads, tiny_gan):
     with pytest.raises(InputError, match="other settings"):
         gan_run.train("mri-synthesis", heads, finished, settings={**tiny_gan, "l1": "5"})
@@ -182,9 +206,10 @@ def test_direct_epochs_use_the_direct_losses_alone(tmp_path):
     assert all(math.isfinite(row["g_l1"] + row["g_ssim"]) for row in history)
 
 
-@pytest.mark.parametrize("weight", ["l1", "ssim", "reconstruction", "adversarial"])
+@pytest.mark.parametrize("weight", ["l1", "ssim", "reconstruction", "adversarial", "gradient_penalty"])
 def test_a_loss_of_weight_0_is_left_out(weight, tmp_path):
-    name = {"reconstruction": "g_rec", "adversarial": "g_fake"}.get(weight, f"g_{weight}")
+    names = {"reconstruction": "g_rec", "adversarial": "g_fake", "gradient_penalty": "d_gp"}
+    name = names.get(weight, f"g_{weight}")
     (row,) = a_trainer(epochs=1, **{weight: 0.0}).fit([a_case()], [a_case()], tmp_path, Job.open(None, {}))
     assert math.isnan(row[name])
     assert math.isfinite(row["g_loss"])
