@@ -22,6 +22,8 @@ from MedSegEffNetLib.terminal import table
 if TYPE_CHECKING:
     from MedSegEffNetLib.job import Job
 
+_MADE = "synthesised image"  # beside a case's flags
+
 
 @dataclass(frozen=True)
 class Told:
@@ -211,7 +213,8 @@ def _list(arguments: argparse.Namespace) -> None:
         [
             row.id, row.patient, row.state or "unreadable", str(row.versions), _origin(row.origin, row.model),
             unsure_text(row.figures), row.author,
-            row.time[:16].replace("T", " ") if row.current else "", ", ".join([*row.flags, *["conflict"] * bool(row.conflicts)]),
+            row.time[:16].replace("T", " ") if row.current else "",
+            ", ".join([*row.flags, *[_MADE] * row.synthesised, *["conflict"] * bool(row.conflicts)]),
         ]
         for row in rows
     ]  # fmt: skip
@@ -247,7 +250,7 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 
 def _case_text(dataset: Dataset, record: CaseRecord) -> str:
-    marks = [*record.flags, *["synthesised image"] * record.synthesised]
+    marks = [*record.flags, *[_MADE] * record.synthesised]
     lines = [
         f"{record.id}: {record.state}" + (f" ({', '.join(marks)})" if marks else ""),
         f"patient {record.patient}" + (f", site {record.site}" if record.site else ""),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HELP = "make a missing MRI sequence from those at hand; the result is marked as made by a network"
 _VOLUMES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
+_MARK_CAUTION = "The letters in the corner replace voxels: make the image without --mark to segment it."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +66,7 @@ class _Outputs:
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> _Outputs:
-        from MedSegEffNetLib.synthesis.marks import named_output
+        from MedSegEffNetLib.formats.marks import named_output
 
         difference = arguments.difference and named_output(arguments.difference)
         return cls(named_output(arguments.output), difference, arguments.report)
@@ -200,6 +201,7 @@ def _warnings(
         for wanted, path in ((arguments.output, outputs.image), (arguments.difference, outputs.difference))
         if path and path != wanted
     ]
+    found += [_MARK_CAUTION] * arguments.mark
     told = (result.warnings, real.warnings if real else (), compared.warnings if compared else ())
     return list(dict.fromkeys([*found, *(text for texts in told for text in texts)]))
 

@@ -24,6 +24,8 @@ class Case:
     labelled : whether ``load`` gives a label map.
     images : file (or folder of one DICOM series) of each channel; empty where a channel is no whole file, as with
         slices that are stacked or channels that share a file.
+    sources : files and folders that hold several channels, or slices, and are no entry of ``images``; others may stand
+        here, too.
     label : file that the label map comes from; its values and grid need not be the task's: ``load`` tells them. None
         where there is no label map, or none that is one file.
     """
@@ -37,11 +39,12 @@ class Case:
     labelled: bool = True
     images: Mapping[str, Path] = field(default_factory=dict)
     label: Path | None = None
+    sources: tuple[Path, ...] = ()
 
     def synthesised(self) -> bool:
         """Whether a network made one of its images, or its label map from such images, for all that its files say.
 
         Reads the files' headers, no voxels.
         """
-        files = [*self.images.values(), *([] if self.label is None else [self.label])]
-        return self.synthetic or any(made_by(path) for path in files)
+        files = [*self.sources, *self.images.values(), *([] if self.label is None else [self.label])]
+        return self.synthetic or any(made_by(path) for path in dict.fromkeys(files))

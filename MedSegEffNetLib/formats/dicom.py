@@ -15,6 +15,7 @@ from MedSegEffNetLib.image import Image
 
 _SERIES_DESCRIPTION = "0008|103e"
 _DERIVATION = "0008|2111"
+_IMAGE_TYPE = "0008|0008"
 _POSITION = "0020|0032"
 _LONG_FORM = set(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _SHORT_FORM = set(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
@@ -103,9 +104,13 @@ def read_mark(path: Path) -> str:
 
 
 def _made_by(file: str) -> str:
-    """The model that the derivation's or the series' description names."""
-    texts = [_text(file, tag) for tag in (_DERIVATION, _SERIES_DESCRIPTION)]
-    return next(filter(None, map(marks.model_in, texts)), "")
+    """The model that the derivation's or the series' description names, or an unknown one that made the image.
+
+    Archives drop the derivation's description: the image type and the series' description count by a word alone.
+    """
+    derivation, series, kind = (_text(file, tag) for tag in (_DERIVATION, _SERIES_DESCRIPTION, _IMAGE_TYPE))
+    told = marks.UNKNOWN if marks.NAME.search(f"{series} {kind}") else ""
+    return marks.model_in(derivation) or marks.model_in(series) or told
 
 
 def _inspect(source: Path, file: Path) -> tuple[float, ...] | None:

@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.formats import READERS, suffix_of
 
 KEY = "MedSegEffNet_synthesised"  # of NRRD and MetaImage
 _ITK_KEY = "ITK_FileNotes"  # which ITK writes as the description where it saves an image as NIfTI
 UNKNOWN = "an unknown model"
+WORD = "synthesised"
 _SENTENCE = re.compile(r"synthesi[sz]ed by ([^;\r\n\0]+)", re.IGNORECASE)
-_NAME = re.compile(r"synthesi[sz]ed", re.IGNORECASE)
+NAME = re.compile(r"synthesi[sz]ed", re.IGNORECASE)  # how the word is met in names and descriptions
 
 
 def sentence(model: str) -> str:
@@ -43,7 +45,15 @@ def model_of_fields(fields: Mapping[str, str]) -> str:
 
 def named(path: Path) -> bool:
     """Whether the name of a file or folder says that a network made the image."""
-    return bool(_NAME.search(path.name))
+    return bool(NAME.search(path.name))
+
+
+def named_output(path: Path) -> Path:
+    """``path`` with :data:`WORD` in the file's name, before its suffix, unless the name has it."""
+    if named(path):
+        return path
+    suffix = path.name[len(path.name) - len(suffix_of(path, READERS)) :] if suffix_of(path, READERS) else ""
+    return path.with_name(f"{path.name.removesuffix(suffix)}_{WORD}{suffix}")
 
 
 def refuse_unmarked(path: Path, model: str) -> None:

@@ -65,8 +65,8 @@ def synthesised(channels: Sequence[Channel], images: Images) -> list[str]:
     """What is to be said of the images that a network made."""
     titles = {channel.name: channel.title for channel in channels}
     return [
-        f"{titles[name]} is no image of a scanner: {image.synthesised} synthesised it from the others. What it shows was "
-        "not seen, contrast enhancement least of all, and neither was what is segmented in it."
+        f"{titles[name]} is no image of a scanner: {image.synthesised} synthesised it from the others. No scanner saw "
+        "what it shows, least of all contrast enhancement; what is segmented from it rests on a guess."
         for name, image in images.items()
         if image.synthesised
     ]

@@ -36,6 +36,11 @@ class Votes:
         """Keys of all networks that have a vote."""
         return tuple(dict.fromkeys(key for weights in self.by_region.values() for key in weights))
 
+    def channels(self, bundle: Bundle) -> set[str]:
+        """Names of the channels that the networks with a vote see."""
+        seen = (entry["channels"] for entry in bundle.info["networks"] if str(entry["key"]) in self.networks)
+        return {str(channel) for channels in seen for channel in channels}
+
 
 def validated(dice: Mapping[str, Mapping[str, float]]) -> Ensemble:
     """Votes that follow from the Dice of single networks on validation cases, as mean of region → network → Dice.
@@ -125,7 +130,7 @@ def _without_missing(votes: Mapping[str, Weights], usable: list[str], titles: Ma
     voting = {key for weights in by_region.values() for key in weights}
     idle = [key for key in usable if key not in voting]
     if idle:
-        warnings.append(f"Given, but without a vote in this combination of networks: {said(idle)}.")
+        warnings.append(f"There, but without a vote in this combination of networks: {said(idle)}.")
     return Votes(by_region, tuple(warnings), tuple(doubts))
 
 

@@ -10,20 +10,22 @@ from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.task import SynthesisTask, get_segmentation_task
 
 
-def read_cases(data: Path, task: SynthesisTask) -> list[Case]:
+def read_cases(data: Path, task: SynthesisTask, *, synthesised: bool = False) -> list[Case]:
     """The cases of a folder in a known layout, or of all folders in it that are; label maps are optional.
+
+    ``synthesised`` as for :func:`MedSegEffNetLib.dataset.readers.read_folder`.
 
     :class:`InputError` if there is none.
     """
     reading = get_segmentation_task(task.cases_of)
     try:
-        return read_folder(data, reading, labelled=False)
+        return read_folder(data, reading, labelled=False, synthesised=synthesised)
     except InputError as error:
         found: list[Case] = []
         for folder in sorted(data.iterdir()) if data.is_dir() else ():
             if folder.is_dir():
                 try:
-                    found += read_folder(folder, reading, labelled=False)
+                    found += read_folder(folder, reading, labelled=False, synthesised=synthesised)
                 except InputError:
                     continue  # a folder of something else; if all are, the first error tells what is expected
         if not found:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.image import Image
+from MedSegEffNetLib.inference import ensemble
 from MedSegEffNetLib.inference.checks import Checked, missing_channels
 from MedSegEffNetLib.inference.options import Options
 from MedSegEffNetLib.job import Job
@@ -46,20 +47,20 @@ def names(images: Mapping[str, Image], maker: Bundle | None) -> list[str]:
 def completed(checked: Checked, bundle: Bundle, maker: Bundle, options: Options, job: Job) -> Checked:
     """The images of a case for ``bundle``, with its missing optional channels made by ``maker`` where that can make them.
 
-    The made images carry the mark, by which every result that is made from them is doubtful.
+    Channels that no network with a vote sees are not made. The made images carry the mark, by which every result that is
+    made from them is doubtful.
 
     Raises
     ------
     InputError
-        None of the images is one that ``maker`` takes.
+        None of the images is one that ``maker`` takes, or the votes cannot be had.
     """
     targets = targets_of(maker)
     known = {channel.name for channel in maker.channels}
     inputs = {name: image for name, image in checked.images.items() if name in known and not image.synthesised}
-    missing = [
-        channel.name for channel in bundle.channels if not channel.required and channel.name not in checked.images
-    ]
-    wanted = [name for name in missing if name in targets]
+    voting = ensemble.choose(bundle, options.ensemble, names(checked.images, maker)).channels(bundle)
+    optional = [channel.name for channel in bundle.channels if not channel.required]
+    wanted = [name for name in optional if name not in checked.images and name in targets and name in voting]
     if not wanted:
         return checked
     if not inputs:

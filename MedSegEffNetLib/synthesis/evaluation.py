@@ -29,6 +29,7 @@ from MedSegEffNetLib.task import SynthesisTask, get_task
 
 ROWS, SUMMARY, PAGE, PICTURES = "synthesis.csv", "summary.json", "report.html", "pictures"
 Row = dict[str, Any]
+_NATIVE, _CONTRAST = "t1", "t1ce"  # without and with contrast agent
 _SHOWN = ("Best", "Median", "Worst")
 
 
@@ -125,15 +126,21 @@ class _Study:
             if target not in images or not others:
                 continue
             real = self.synthesizer.normalized(images[target], target)
+            native = self.synthesizer.normalized(images[_NATIVE], _NATIVE) if _NATIVE in images else None
             for inputs in _choices(others):
                 job.check_stop()
                 made = self.synthesizer.make({name: images[name] for name in inputs}, target, Job.open(None, {}))
                 rows = _rows(case.id, f"{'+'.join(inputs)} → {target}", real, made, label)
+                if target == _CONTRAST and native is not None and label is not None:
+                    head = real[1] & made.inside & native[1]
+                    arrays = native[0], real[0], made.normalized, head & (label.array > 0), head
+                    tumor = next(row for row in rows if row["region"] == "tumor")
+                    tumor["enhancement"] = metrics.enhancement(*arrays)
                 if len(inputs) == len(others):
                     self._draw(case.id, images, real, made, label, rows)
                 if self.downstream is not None and label is not None:
-                    head = {name: rows[0][name] for name in ("case", "task")}
-                    rows += [head | row for row in self.downstream.rows(case, images, label, made)]
+                    start = {name: rows[0][name] for name in ("case", "task")}
+                    rows += [start | row for row in self.downstream.rows(case, images, label, made)]
                 self.rows += rows
 
     def chosen(self) -> tuple[report.Shown, ...]:

@@ -1,6 +1,6 @@
-"""What keeps an image that a network made from passing for one of a scanner: its file's name, and text in its corner.
+"""What keeps an image that a network made from passing for one of a scanner: text in its corner, and no file replaced.
 
-What its header says is in :mod:`MedSegEffNetLib.formats.marks`.
+What its header and its name say is in :mod:`MedSegEffNetLib.formats.marks`.
 """
 
 from __future__ import annotations
@@ -10,22 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from MedSegEffNetLib.errors import InputError
-from MedSegEffNetLib.formats import READERS, marks, suffix_of
+from MedSegEffNetLib.formats import marks
 from MedSegEffNetLib.geometry import axes_towards, turn
 from MedSegEffNetLib.image import Image, made_by
 
-WORD = "synthesised"
 TEXT = "SYNTHESISED"
 _WIDTH = 0.5  # of a slice's width, at most
 _LEAST_PIXELS = 8  # of the letters' height
-
-
-def named_output(path: Path) -> Path:
-    """``path`` with :data:`WORD` in the file's name, before its suffix, unless the name has it."""
-    if marks.named(path):
-        return path
-    suffix = path.name[len(path.name) - len(suffix_of(path, READERS)) :] if suffix_of(path, READERS) else ""
-    return path.with_name(f"{path.name.removesuffix(suffix)}_{WORD}{suffix}")
 
 
 def refuse_to_replace(path: Path) -> None:

@@ -16,7 +16,6 @@ from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.inference import engine, plan
 from MedSegEffNetLib.inference.checks import Checked, check_images
 from MedSegEffNetLib.inference.clock import Clock
-from MedSegEffNetLib.inference.doubts import CHECKS
 from MedSegEffNetLib.inference.options import Options, Setup
 from MedSegEffNetLib.intensities import foreground
 from MedSegEffNetLib.job import Job
@@ -237,7 +236,7 @@ class Synthesizer:
     def _doubts(self, images: Mapping[str, Image], seen: np.ndarray, target: str) -> list[str]:
         """What there is to say of a result whose voxels ``seen`` were not cut away before the network."""
         titles = {channel.name: channel.title for channel in self.bundle.channels}
-        found = [text for name in self.bundle.info.get("checks", ()) for text in CHECKS[name](images)]
+        found = []
         shown = (foreground(image.array.astype(np.float32, copy=False)) for image in images.values())
         head: np.ndarray = functools.reduce(np.logical_or, shown)  # one by one: memory is fullest here
         lost = int(np.count_nonzero(head & ~seen)) / max(1, int(np.count_nonzero(head)))

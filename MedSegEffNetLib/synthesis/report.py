@@ -28,6 +28,7 @@ _TITLES = {
     "vif": "VIF",
     "niqe": "NIQE",
     "niqe_real": "NIQE of the real image",
+    "enhancement": "Share of the enhancement",
     "dice_real": "Dice, real image",
     "dice_missing": "Dice, without the image",
     "dice_synthesised": "Dice, synthesised image",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from MedSegEffNetLib.dataset.case import Case
 from MedSegEffNetLib.dataset.readers import read_folder
-from MedSegEffNetLib.dataset.snapshots import accepted, case_of, cases_of_snapshot
-from MedSegEffNetLib.dataset.splits import read_splits, split_by_patient
-from MedSegEffNetLib.dataset.store import INFO, Dataset
+from MedSegEffNetLib.dataset.snapshots import cases_of_snapshot
+from MedSegEffNetLib.dataset.splits import split_by_patient
+from MedSegEffNetLib.dataset.store import Dataset
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.task import SegmentationTask
 from MedSegEffNetLib.training.config import Recipe
@@ -25,7 +26,8 @@ def split_cases(data: Path, snapshot: str, task: SegmentationTask, recipe: Recip
     InputError
         The folder or the snapshot cannot be read, or there are too few patients.
     """
-    cases = _cases(data, snapshot, task, recipe.with_synthesised)
+    asked = recipe.with_synthesised
+    cases = learnt_from(data, snapshot, lambda: read_folder(data, task, synthesised=asked), with_synthesised=asked)
     if any(case.split for case in cases):
         parts = {name: [case for case in cases if case.split == name] for name in ("train", "val", "test")}
         if not parts["val"]:
@@ -46,20 +48,17 @@ def split_cases(data: Path, snapshot: str, task: SegmentationTask, recipe: Recip
     return parts
 
 
-def _cases(data: Path, snapshot: str, task: SegmentationTask, with_synthesised: bool) -> list[Case]:
-    if snapshot:
-        cases = cases_of_snapshot(Dataset.open(data), snapshot)
-    elif with_synthesised and (data / INFO).is_file():
-        dataset = Dataset.open(data)
-        splits = read_splits(dataset)
-        records = accepted(dataset, synthesised=True)
-        cases = [case_of(dataset, record, splits.of(record.patient) if splits else "", 0) for record in records]
-        if not cases:
-            raise InputError(
-                f"{data} has no accepted case", hint="accept cases first; others are not used for training"
-            )
-    else:
-        cases = read_folder(data, task)
+def learnt_from(data: Path, snapshot: str, read: Callable[[], list[Case]], *, with_synthesised: bool) -> list[Case]:
+    """The cases of ``snapshot``, or those that ``read`` finds in ``data``; without those that a network had a part in.
+
+    ``with_synthesised`` keeps them; ``read`` has to find them then.
+
+    Raises
+    ------
+    InputError
+        The folder or the snapshot cannot be read, or no case is left.
+    """
+    cases = cases_of_snapshot(Dataset.open(data), snapshot) if snapshot else read()
     kept = [case for case in cases if with_synthesised or not case.synthesised()]
     if not kept:
         raise InputError(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from MedSegEffNetLib.dataset.case import Case
-from MedSegEffNetLib.dataset.snapshots import cases_of_snapshot
 from MedSegEffNetLib.dataset.splits import split_by_patient
-from MedSegEffNetLib.dataset.store import Dataset
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.synthesis.cases import read_cases
 from MedSegEffNetLib.task import SynthesisTask
+from MedSegEffNetLib.training.cases import learnt_from
 from MedSegEffNetLib.training.gan_config import GanRecipe
 
 
@@ -26,8 +25,8 @@ def split_cases(data: Path, snapshot: str, task: SynthesisTask, recipe: GanRecip
     InputError
         The folder or the snapshot cannot be read, or there are too few patients.
     """
-    cases = cases_of_snapshot(Dataset.open(data), snapshot) if snapshot else read_cases(data, task)
-    cases = [case for case in cases if recipe.with_synthesised or not case.synthesised()]
+    asked = recipe.with_synthesised
+    cases = learnt_from(data, snapshot, lambda: read_cases(data, task, synthesised=asked), with_synthesised=asked)
     if any(case.split for case in cases):
         parts = {name: [case for case in cases if (case.split or "train") == name] for name in ("train", "val", "test")}
     else:

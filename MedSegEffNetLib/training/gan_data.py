@@ -153,8 +153,17 @@ class GanFeed:
     divisor: int
 
     def order(self, cases: Sequence[GanCase], epoch: int) -> list[list[tuple[int, int]]]:
-        """The batches of an epoch: numbers of case and slice. Shuffled; an incomplete batch at the end is dropped."""
+        """The batches of an epoch: numbers of case and slice. Shuffled; an incomplete batch at the end is dropped.
+
+        :class:`InputError` if there is nothing to draw.
+        """
         every = [(number, index) for number, case in enumerate(cases) for index in case.slices()]
+        if not every:
+            raise InputError(
+                "no slice shows enough of a head",
+                expected=f"more than {_LEAST:.0%} of a slice inside of the head, in one of the cases at least",
+                hint="set crop=content where the head lies off the middle, and look at the images and their voxel sizes",
+            )
         draw = np.random.default_rng([self.recipe.seed, epoch])
         wanted = self.recipe.samples_per_epoch or len(every)
         chosen: list[int] = []

@@ -1,7 +1,7 @@
 """DICOM: a folder a case with a series a channel and the label map as DICOM SEG, which viewers and archives take.
 
 An image that came as a DICOM series is copied as it is, with all it says of the patient, and the SEG refers to it; of
-other images new series are made, which name nobody.
+other images, and of one that a network made although its series does not say so, new series are made, which name nobody.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from MedSegEffNetLib.dataset.exporters import Cases, case_folder
-from MedSegEffNetLib.formats import dicom_seg
+from MedSegEffNetLib.formats import dicom, dicom_seg
 from MedSegEffNetLib.task import SegmentationTask
 
 FORMAT = "DICOM series and DICOM SEG: [train|val|test/]CASE/CHANNEL/*.dcm and CASE/CASE_seg.dcm"
@@ -25,7 +25,7 @@ def write(cases: Cases, task: SegmentationTask, folder: Path, name: str) -> list
         study = dicom_seg.Study(loaded.case.patient, loaded.case.id)
         for number, (channel, image) in enumerate(loaded.images.items(), start=1):
             source = loaded.case.images.get(channel)
-            if source is not None and source.is_dir():
+            if source is not None and source.is_dir() and (not image.synthesised or dicom.read_mark(source)):
                 shutil.copytree(source, place / channel)
                 copied += 1
             else:

@@ -6,6 +6,7 @@ Several channels are the components of one file. Validation cases are a list of 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import numpy as np
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib.dataset.exporters import Cases
 from MedSegEffNetLib.errors import InputError
+from MedSegEffNetLib.image import joined_marks, write_label_map
 from MedSegEffNetLib.image import write as write_image
-from MedSegEffNetLib.image import write_label_map
 from MedSegEffNetLib.task import SegmentationTask
 
 FORMAT = "Medical Segmentation Decathlon and MONAI data list: imagesTr, labelsTr, imagesTs, labelsTs, dataset.json"
@@ -44,7 +45,8 @@ def write(cases: Cases, task: SegmentationTask, folder: Path, name: str) -> list
         images = list(loaded.images.values())
         joined = images[0]
         if len(images) > 1:
-            joined = joined.with_array(np.stack([image.array for image in images], axis=-1))
+            array = np.stack([image.array for image in images], axis=-1)
+            joined = replace(joined, array=array, synthesised=joined_marks(images))
         write_image(folder / f"images{part}" / file, joined)
         entry = {"image": f"./images{part}/{file}"}
         if loaded.label is not None:

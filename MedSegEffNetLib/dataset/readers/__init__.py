@@ -1,8 +1,8 @@
 """Folder layouts, one file each: what a training reads and what a data set is imported from.
 
 A layout's file has ``LAYOUT`` (what it looks like, in a line), ``detect(folder, task)`` (cheap; true for no other
-layout's folder) and ``read(folder, task) -> list[Case]``, which gives the cases without a label map too. It is found by
-being here.
+layout's folder) and ``read(folder, task) -> list[Case]``, which gives the cases without a label map too. Where that leaves
+out cases with images that a network made, ``read_all(folder, task)`` gives them as well. It is found by being here.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ def list_readers() -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"{__name__}.{name}") for name in names}
 
 
-def read_folder(folder: Path, task: SegmentationTask, labelled: bool = True, layout: str = "") -> list[Case]:
+def read_folder(
+    folder: Path, task: SegmentationTask, labelled: bool = True, layout: str = "", *, synthesised: bool = False
+) -> list[Case]:
     """The cases in ``folder``.
 
     Parameters
     ----------
     labelled : leave out the cases without a label map, as a training must.
     layout : name of the layout, one of :func:`list_readers`; empty: it is found out.
+    synthesised : also those cases with images that a network made which the layout leaves out by itself.
 
     Raises
     ------
@@ -50,7 +53,8 @@ def read_folder(folder: Path, task: SegmentationTask, labelled: bool = True, lay
     bare = 0
     for name, reader in readers.items():
         if name == layout or (not layout and reader.detect(folder, task)):
-            cases: list[Case] = reader.read(folder, task)
+            read = getattr(reader, "read_all", reader.read) if synthesised else reader.read
+            cases: list[Case] = read(folder, task)
             kept = [case for case in cases if case.labelled or not labelled]
             if kept:
                 _check_ids(kept, folder)

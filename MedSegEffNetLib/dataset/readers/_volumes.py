@@ -74,7 +74,10 @@ def volume_case(
     names = tuple(components) or tuple(channel.name for channel in task.channels)
     load = functools.partial(_load, dict(images), label, task, values, names, label_reader)
     whole = {} if ALL_CHANNELS in images else dict(images)
-    return Case(case_id, patient or case_id, split, load, images=whole, label=label, labelled=label is not None)
+    return Case(
+        case_id, patient or case_id, split, load,
+        images=whole, label=label, labelled=label is not None, sources=tuple(images.values()),
+    )  # fmt: skip
 
 
 def _load(

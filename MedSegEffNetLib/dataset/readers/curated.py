@@ -27,6 +27,15 @@ def read(folder: Path, task: SegmentationTask) -> list[Case]:
     InputError
         The data set is of another task, or no case is accepted.
     """
+    return _read(folder, task, synthesised=False)
+
+
+def read_all(folder: Path, task: SegmentationTask) -> list[Case]:
+    """The accepted cases; errors as in :func:`read`."""
+    return _read(folder, task, synthesised=True)
+
+
+def _read(folder: Path, task: SegmentationTask, *, synthesised: bool) -> list[Case]:
     dataset = Dataset.open(folder)
     if dataset.info.task != task.id:
         raise InputError(
@@ -35,7 +44,8 @@ def read(folder: Path, task: SegmentationTask) -> list[Case]:
             hint="choose the task of the data set, or another data set",
         )
     splits = read_splits(dataset)
-    cases = [case_of(dataset, record, splits.of(record.patient) if splits else "", 0) for record in accepted(dataset)]
+    records = accepted(dataset, synthesised=synthesised)
+    cases = [case_of(dataset, record, splits.of(record.patient) if splits else "", 0) for record in records]
     if not cases:
         raise InputError(f"{folder} has no accepted case", hint="accept cases first; others are not used for training")
     return cases

@@ -13,7 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from MedSegEffNetLib.dataset.case import Case
-from MedSegEffNetLib.dataset.readers.slice_images import has_masks, load_masks, patients_in, read_split_file
+from MedSegEffNetLib.dataset.readers.slice_images import (
+    has_masks,
+    load_masks,
+    patients_in,
+    read_split_file,
+    sources_of,
+)
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.image import read as read_image
@@ -60,6 +66,7 @@ def read(folder: Path, task: SegmentationTask) -> list[Case]:
             functools.partial(_load, patient, task),
             regions=(task.regions[0].name,),
             labelled=has_masks(patient),
+            sources=sources_of(patient),
         )
         for split, patient in _patients(folder)
     ]

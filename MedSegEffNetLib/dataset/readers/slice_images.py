@@ -58,6 +58,7 @@ def read(folder: Path, task: SegmentationTask) -> list[Case]:
             splits.get(patient.name, split),
             functools.partial(_load, patient, task),
             labelled=has_masks(patient),
+            sources=sources_of(patient),
         )
         for split, patient in patients_in(folder)
     ]
@@ -77,7 +78,7 @@ def has_masks(patient: Path) -> bool:
 
     Pictures and masks are put together in the order of their names, so that each name must have one of either.
     """
-    if not any(path.stem.endswith(("_mask", "_label")) for path in _pictures(patient)):
+    if not _masks(patient):
         return False
     pictures, masks = files_of(patient), files_of(patient, labels=True)
     names = [[picture_name(path) for path in files] for files in (pictures, masks)]
@@ -90,6 +91,11 @@ def has_masks(patient: Path) -> bool:
             hint="add what is missing, or take these files out of the folder",
         )
     return True
+
+
+def sources_of(patient: Path) -> tuple[Path, ...]:
+    """Where it stands whether a network made a picture or a mask: the folder, which tells of its pictures, and its masks."""
+    return (patient, *_masks(patient))
 
 
 def load_masks(patient: Path, task: SegmentationTask, like: Image, value: int = 0) -> Image:
@@ -118,6 +124,10 @@ def load_masks(patient: Path, task: SegmentationTask, like: Image, value: int = 
 
 def _pictures(patient: Path) -> list[Path]:
     return [path for path in patient.iterdir() if path.suffix.lower() in _PICTURES and not path.name.startswith(".")]
+
+
+def _masks(patient: Path) -> list[Path]:
+    return [path for path in _pictures(patient) if path.stem.endswith(("_mask", "_label"))]
 
 
 def _load(patient: Path, task: SegmentationTask) -> tuple[dict[str, Image], Image | None]:

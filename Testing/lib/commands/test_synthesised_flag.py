@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from MedSegEffNetLib import image
+from MedSegEffNetLib.dataset.exporters import export_cases, list_exporters
 from MedSegEffNetLib.dataset.readers import read_folder
 from MedSegEffNetLib.dataset.records import read_record
 from MedSegEffNetLib.dataset.store import Dataset
@@ -87,6 +88,7 @@ def test_a_case_its_labels_and_what_is_exported(ran, tiny_model, patient, tmp_pa
     record = Dataset.open(data).read("images")
     assert {name: one.synthesised for name, one in record.images.items()} == {"t1": False, "flair": False, "t1ce": True}
     assert record.synthesised
+    assert "synthesised image" in ran("dataset", "list", data)
     # A label that was made from such images, on real ones alone.
     ran(
         "dataset", "add", data, "label", *[word for one in given for word in ("--input", one)], "--label", label, *words
@@ -135,6 +137,57 @@ def test_a_prediction_for_a_data_set(ran, tiny_model, patient, tmp_path):
     record = read_record(data / "cases" / case.id / "case.json")
     assert record.label.origin == "model"
     assert record.label.synthesised
+
+
+@pytest.mark.parametrize("form", sorted(set(list_exporters()) - {"amira"}))
+def test_what_is_exported_is_still_known(patient, tmp_path, form):
+    if form == "dicom-seg":
+        pytest.importorskip("highdicom")
+    task = get_segmentation_task(TASK)
+    label = image.read(patient / "p1_t1.nii.gz")
+    image.write(patient / "p1_seg.nii.gz", label.with_array((label.array > 70).astype(np.uint8)))
+    export_cases(read_folder(patient.parent, task), task, tmp_path / "out", form)
+    (case,) = read_folder(tmp_path / "out", task)
+    assert case.synthesised()
+    assert case.load()[0]["t1ce"].synthesised == MADE
+    if form == "case-folders":
+        assert case.images["t1ce"].name == "p1_t1ce_synthesised.nii.gz"
+        assert case.images["t1"].name == "p1_t1.nii.gz"
+
+
+def test_what_has_no_place_for_the_mark_is_not_exported(patient, tmp_path):
+    task = get_segmentation_task(TASK)
+    with pytest.raises(InputError, match="cannot hold the mark"):
+        export_cases(read_folder(patient.parent, task, labelled=False), task, tmp_path / "out", "amira")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("marked", ["", "002.png", "002_mask.png"])
+@pytest.mark.parametrize(("task", "name"), [(TASK, "p1"), ("brain-tumor", "TCGA_p1")])
+def test_one_slice_of_many_is_enough(data, tmp_path, marked, task, name):
+    (data / "train" / "a").rename(tmp_path / name)
+    shutil.rmtree(data)
+    if marked:
+        path = tmp_path / name / marked
+        read = image.read_label_map if "mask" in marked else image.read
+        image.write(path, replace(read(path), synthesised=MADE))
+    (case,) = read_folder(tmp_path, get_segmentation_task(task))
+    images, label = case.load()
+    assert MADE * bool(marked) in {label.synthesised, *(one.synthesised for one in images.values())}
+    assert case.synthesised() is bool(marked)
+
+
+def test_a_series_that_only_its_folders_name_tells_of_is_exported_as_one_that_says_so(head, tmp_path):
+    pytest.importorskip("highdicom")
+    from MedSegEffNetLib.formats import dicom_seg
+
+    task = get_segmentation_task(TASK)
+    for number, name in enumerate(("t1", "flair", "t1ce_synthesised"), start=1):
+        study = dicom_seg.Study("p1", "s")
+        dicom_seg.write_series(tmp_path / "in" / "p1" / name, head[name.split("_")[0]], study, number, name[:5])
+    export_cases(read_folder(tmp_path / "in", task, labelled=False), task, tmp_path / "out", "dicom-seg")
+    found = {name: bool(image.made_by(tmp_path / "out" / "p1" / name)) for name in ("t1", "flair", "t1ce")}
+    assert found == {"t1": False, "flair": False, "t1ce": True}
 
 
 def test_a_snapshot_a_training_and_its_model(ran, command, patient, tmp_path):

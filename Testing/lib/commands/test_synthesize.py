@@ -17,8 +17,14 @@ MADE = "mri-synthesis-stargan@0.1.0"
 
 
 @pytest.fixture
-def installed(maker):
-    """The model that makes images, among the user's."""
+def nothing_shipped(monkeypatch):
+    """Models are looked for by name among the user's alone."""
+    monkeypatch.setattr(registry, "search_path", lambda: [registry.user_folder()])
+
+
+@pytest.fixture
+def installed(maker, nothing_shipped):
+    """The only model that makes images, among the user's."""
     shutil.copytree(maker, registry.user_folder() / "maker")
 
 
@@ -65,7 +71,8 @@ def test_a_name_without_a_suffix_is_a_folder_for_a_dicom_series(synthesize, file
 
 def test_text_is_burnt_in_on_request(synthesize, files, tmp_path):
     for name, words in (("plain", ()), ("marked", ("--mark",))):
-        synthesize(files, "--output", tmp_path / f"{name}_synthesised.nii.gz", *words)
+        text = synthesize(files, "--output", tmp_path / f"{name}_synthesised.nii.gz", *words)[1]
+        assert ("make the image without --mark to segment it" in text) is bool(words)
     plain, marked = (image.read(tmp_path / f"{name}_synthesised.nii.gz").array for name in ("plain", "marked"))
     differs = (plain != marked).any(axis=2)
     assert differs.any()
@@ -141,8 +148,7 @@ def test_nothing_is_made_of_a_case_that_misses_nothing(command, tiny_model, inst
     assert image.read(tmp_path / "x.nii.gz").synthesised == ""
 
 
-def test_without_a_model_completing_says_what_to_do(command, tiny_model, files, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "search_path", lambda: [registry.user_folder()])
+def test_without_a_model_completing_says_what_to_do(command, tiny_model, nothing_shipped, files, tmp_path):
     words = ("--input", f"flair={files['flair']}", "--output", tmp_path / "x.nii.gz", "--complete")
     code, _, errors = command("segment", tiny_model, *words)
     assert code == 2
@@ -205,11 +211,9 @@ def test_an_evaluation_compares_with_the_real_images(command, maker, tiny_model,
     assert list((output / "pictures").glob("*.png"))
 
 
-def test_the_default_model_is_found_by_its_task(maker, monkeypatch):
+def test_the_default_model_is_found_by_its_task(maker, installed):
     from MedSegEffNetLib.synthesis.completing import find_model
 
-    monkeypatch.setattr(registry, "search_path", lambda: [registry.user_folder()])
-    shutil.copytree(maker, registry.user_folder() / "maker")
     assert find_model().name == Bundle.open(Path(maker)).name
 
 
@@ -222,7 +226,11 @@ def test_a_marked_input_makes_a_segmentation_doubtful(command, tiny_model, files
         "segment", tiny_model, "--input", *given, f"t1ce={marked}", "--output", tmp_path / "x.nii.gz", "--report", page
     )
     assert code == 0, errors
-    assert "Doubtful: T1 post-contrast is no image of a scanner" in text
+    assert (
+        "Doubtful: T1 post-contrast is no image of a scanner: m@1 synthesised it from the others. No scanner saw"
+        in text
+    )
+    assert "what is segmented from it rests on a guess" in text
     assert image.read(tmp_path / "x.nii.gz").synthesised == "m@1"
     html = page.read_text(encoding="utf-8")
     assert "Synthesised: not everything on this page was taken by a scanner" in html

@@ -1,6 +1,7 @@
 """The mark of an image that a network made, in every format, and what other programs leave of it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,6 +98,19 @@ def test_a_files_name_counts_where_its_header_says_nothing(volume, tmp_path, wor
     assert image.read(path).synthesised == image.made_by(path) == marks.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("t1ce.nii.gz", "t1ce_synthesised.nii.gz"),
+        ("a/t1ce.nrrd", "a/t1ce_synthesised.nrrd"),
+        ("series", "series_synthesised"),
+        ("T1ce Synthesized.mha", "T1ce Synthesized.mha"),
+    ],
+)
+def test_the_word_is_put_into_the_name_before_its_suffix(given, kept):
+    assert marks.named_output(Path(given)) == Path(kept)
+
+
 def test_what_becomes_of_a_marked_image_is_marked(volume):
     other = replace(volume, affine=volume.affine @ np.diag([1.1, 1, 1, 1]), synthesised="")
     assert image.resample(volume, other).synthesised == MODEL
@@ -120,7 +134,7 @@ def test_damaged_extensions_are_passed_over(volume, tmp_path):
     assert image.read(path).synthesised == MODEL  # by the description
 
 
-def write_slices(folder, derivation):
+def write_slices(folder, derivation, more=()):
     """A DICOM series of three slices."""
     folder.mkdir()
     writer = sitk.ImageFileWriter()
@@ -130,6 +144,7 @@ def write_slices(folder, derivation):
         tags = {
             "0008|0060": "MR", "0020|000e": "2.25.7", "0020|000d": "2.25.8", "0008|0018": f"2.25.9{index}",
             "0020|0032": f"0\\0\\{index}", "0020|0037": "1\\0\\0\\0\\1\\0", "0008|2111": derivation,
+            **dict(more),
         }  # fmt: skip
         for tag, value in tags.items():
             part.SetMetaData(tag, value)
@@ -143,6 +158,16 @@ def test_a_dicom_series_is_marked_by_its_derivation(tmp_path):
     assert image.read(tmp_path / "made").synthesised == image.made_by(tmp_path / "made") == MODEL
     assert image.read(tmp_path / "made" / "0.dcm").synthesised == MODEL
     assert image.read(tmp_path / "real").synthesised == image.made_by(tmp_path / "real") == ""
+
+
+@pytest.mark.parametrize(
+    "left", [{"0008|0008": "DERIVED\\SECONDARY\\OTHER\\SYNTHESISED"}, {"0008|103e": "T1 post-contrast Synthesized"}]
+)
+def test_a_dicom_series_that_lost_its_derivation_is_marked_by_its_image_type_or_description(left, tmp_path):
+    write_slices(tmp_path / "made", "", left)
+    assert image.read(tmp_path / "made").synthesised == image.made_by(tmp_path / "made") == marks.UNKNOWN
+    write_slices(tmp_path / "named", marks.sentence(MODEL), left)
+    assert image.made_by(tmp_path / "named") == MODEL
 
 
 def test_a_written_dicom_series_says_that_it_is_derived(volume, tmp_path):

@@ -37,7 +37,7 @@ def test_the_first_combination_is_the_default_and_the_second_adds_t1():
     assert set(first.by_region["WT"]) == {"flair", "t1ce", "t2"}
     assert second.by_region["WT"] == {"flair": 0.25, "t1ce": 0.25, "t2": 0.25, "t1": 0.25}
     assert set(first.networks) == {"t1ce", "flair", "t2"}
-    assert first.warnings == ("Given, but without a vote in this combination of networks: T1.",)
+    assert first.warnings == ("There, but without a vote in this combination of networks: T1.",)
     assert [*first.doubts, *second.doubts, *second.warnings] == []
 
 

@@ -1,6 +1,4 @@
-"""Names of files, and text in the corner."""
-
-from pathlib import Path
+"""What is replaced, and text in the corner."""
 
 import numpy as np
 import pytest
@@ -9,19 +7,6 @@ from MedSegEffNetLib import image
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.synthesis import marks
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("t1ce.nii.gz", "t1ce_synthesised.nii.gz"),
-        ("a/t1ce.nrrd", "a/t1ce_synthesised.nrrd"),
-        ("series", "series_synthesised"),
-        ("T1ce Synthesized.mha", "T1ce Synthesized.mha"),
-    ],
-)
-def test_the_word_is_put_into_the_name_before_its_suffix(given, kept):
-    assert marks.named_output(Path(given)) == Path(kept)
 
 
 def test_a_file_that_is_not_marked_is_not_replaced(tmp_path):

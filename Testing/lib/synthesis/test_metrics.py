@@ -190,3 +190,15 @@ def test_a_missing_package_is_named_as_it_is_installed(pair, monkeypatch):
     real, made, mask = pair
     with pytest.raises(InputError, match="scikit-image"):
         metrics.ssim(real, made, mask)
+
+
+def test_the_share_of_the_enhancement_is_that_of_the_brightening():
+    head = np.ones((10, 10, 10), bool)
+    tumor = np.zeros_like(head)
+    tumor[2:6, 2:6, 2:6] = True
+    native = np.random.default_rng(0).standard_normal(head.shape)
+    real = native + np.where(tumor, 3.0, 0.2)  # 0.2: another window, no enhancement
+    for share in (0, 0.25, 1):
+        made = native + share * np.where(tumor, 2.8, 0) - 0.5
+        assert metrics.enhancement(native, real, made, tumor, head) == pytest.approx(share)
+    assert np.isnan(metrics.enhancement(native, native, native, tumor, head))

@@ -131,13 +131,6 @@ def test_a_model_of_another_kind_makes_no_images(bundle):
         targets_of(bundle)
 
 
-def test_the_checks_that_a_model_names_are_looked_at(model, head):
-    metadata = {**model.metadata, "medsegeffnet": {**model.info, "checks": ["skull_stripped"]}}
-    noisy = np.random.default_rng(0).random(head["t1"].shape).astype(np.float32)
-    told = made(Bundle(model.folder, metadata), {"t1": head["t1"].with_array(noisy)}, "t2").warnings
-    assert any("skull-stripped" in text for text in told)
-
-
 def test_a_smaller_batch_is_tried_when_memory_runs_out(model, head, monkeypatch):
     opened = predict.engine.open_engine
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from MedSegEffNetLib.dataset.case import Case
+from MedSegEffNetLib.dataset.exporters import export_cases
 from MedSegEffNetLib.dataset.importing import import_cases
 from MedSegEffNetLib.dataset.readers import read_folder
 from MedSegEffNetLib.dataset.records import to_json
@@ -69,6 +70,12 @@ def test_cases_whose_images_a_network_made_are_learnt_from_only_if_asked_for(cur
             for recipe in (Recipe(), Recipe(with_synthesised=True))
         )
         assert all_of_them - plain == {"P0"}
+
+
+def test_a_dataset_json_of_another_layout_is_no_curated_data_set(patients, tmp_path):
+    export_cases(read_folder(patients, TASK), TASK, tmp_path / "decathlon", "msd")
+    parts = split_cases(tmp_path / "decathlon", "", TASK, Recipe(with_synthesised=True))
+    assert [len(parts[name]) for name in ("train", "val")] == [2, 1]
 
 
 def test_a_model_says_whether_it_has_seen_made_images(tmp_path):

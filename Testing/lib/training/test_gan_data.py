@@ -1,15 +1,20 @@
 """Preparing cases for a synthesis training, and what is drawn from them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from MedSegEffNetLib.dataset.case import Case
+from MedSegEffNetLib.dataset.importing import import_cases
+from MedSegEffNetLib.dataset.readers import read_folder
+from MedSegEffNetLib.dataset.store import Dataset
 from MedSegEffNetLib.errors import InputError
 from MedSegEffNetLib.image import Image
 from MedSegEffNetLib.preprocessing import Pipeline
 from MedSegEffNetLib.synthesis.planes import Planes
-from MedSegEffNetLib.task import Step, get_task
+from MedSegEffNetLib.task import Step, get_segmentation_task, get_task
 from MedSegEffNetLib.training.gan_cases import split_cases
 from MedSegEffNetLib.training.gan_config import GanRecipe
 from MedSegEffNetLib.training.gan_data import BACKGROUND, GanCase, GanFeed, prepare
@@ -108,6 +113,16 @@ def test_an_epoch_draws_each_slice_with_a_head_once_and_drops_the_incomplete_bat
     assert sum(map(len, a_feed(samples_per_epoch=30).order([a_case()], 0))) == 30
 
 
+@pytest.mark.parametrize("drawn", [0, 30])
+def test_cases_that_show_nothing_of_a_head_are_refused_with_advice(drawn):
+    case = a_case()
+    case.inside[:] = False
+    with pytest.raises(InputError, match="no slice shows enough of a head") as caught:
+        a_feed(samples_per_epoch=drawn).order([case], 0)
+    assert "more than 2% of a slice" in str(caught.value)
+    assert "crop=content" in str(caught.value)
+
+
 def test_any_batch_can_be_drawn_again():
     feed, cases = a_feed(patch=8, context=1), [a_case()]
     order = feed.order(cases, 3)
@@ -166,6 +181,18 @@ def test_data_sets_lie_side_by_side_in_a_folder_and_their_label_maps_are_optiona
         "test": [],
     }
     assert [case.labelled for case in cases["train"]] == [False, True, True, False]
+
+
+def test_cases_of_a_curated_data_set_that_a_network_had_a_part_in_are_learnt_from_if_asked_for(write_heads, tmp_path):
+    reading = get_segmentation_task(TASK.cases_of)
+    write_heads(tmp_path / "heads", splits=("",) * 4)
+    dataset = Dataset.create(tmp_path / "sets" / "one", reading.id)
+    cases = read_folder(tmp_path / "heads", reading)
+    import_cases(dataset, [replace(case, synthetic=case.id == "head_1") for case in cases], "Ann", lambda *told: None)
+    for data in (dataset.folder, dataset.folder.parent):  # one alone, and beside others
+        for asked, names in ((False, {"head_2", "head_3"}), (True, {"head_1", "head_2", "head_3"})):
+            parts = split_cases(data, "", TASK, GanRecipe(with_synthesised=asked, validation_fraction=0.4))
+            assert {case.id for part in parts.values() for case in part} == names
 
 
 def test_where_nothing_is_split_patients_are(write_heads, tmp_path):
