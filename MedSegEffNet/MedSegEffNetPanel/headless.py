@@ -57,7 +57,9 @@ def segment(model: str, channels: Mapping[str, Any], *, output: Any = None, opti
         _compute(python, segment_words(request, folder), folder)
         label_map = steps.finish(bridge.load_label_map(folder / LABEL_MAP))
         segmentation, notices = steps.finish(bridge.put_segments(output, label_map, reference, bundle.labels))
-        for notice in notices:
+        alone = segmentation.GetSegmentation().GetNumberOfSegments() == len(bundle.labels)
+        marked = bridge.mark_made_from(segmentation, bridge.joined(nodes.values()), alone=alone)
+        for notice in (*marked, *notices):
             logging.info(notice)
         return segmentation
     finally:

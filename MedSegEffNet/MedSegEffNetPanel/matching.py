@@ -25,6 +25,7 @@ class Candidate:
     id : of the node. name : of the node. description : of its DICOM series; may be empty.
     group : patient or folder in the data tree; volumes of two groups are not mixed. Empty: not known.
     components : numbers a voxel. grid : None without voxels. fingerprint : equal for equal images.
+    synthesised : the model that made it; empty: it comes from a scanner, for all it says.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Candidate:
     components: int = 1
     grid: Grid | None = None
     fingerprint: str = ""
+    synthesised: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class ChannelState:
     Attributes
     ----------
     word : for the narrow column: "ok", "missing" ... sentence : what is the matter, and what to do.
-    blocks : nothing can be segmented so. can_resample : a copy on the grid of the reference would mend it.
-    doubtful : it may be wrong, and the user should look.
+    blocks : nothing can be computed so. can_resample : a copy on the grid of the reference would mend it.
+    doubtful : it may be wrong, and the user should look. given : a volume is chosen.
     """
 
     word: str
@@ -52,17 +54,19 @@ class ChannelState:
     blocks: bool = False
     can_resample: bool = False
     doubtful: bool = False
+    given: bool = True
 
 
 def fill_channels(candidates: Sequence[Candidate], channels: Sequence[Channel]) -> dict[str, str]:
     """Node id by channel name, for the channels that can be told without doubt.
 
     Names and series descriptions are read by :mod:`MedSegEffNetLib.dataset.series_names`.
-    Volumes of two patients are never mixed. Of several volumes for a channel, the only one on the grid of the other
-    channels is taken. A color volume with as many components as there are channels serves them all where no volume
-    has a channel's name; the only volume of the scene serves the only channel whatever its name.
+    Volumes of two patients are never mixed, and none that a network made is taken. Of several volumes for a channel, the
+    only one on the grid of the other channels is taken. A color volume with as many components as there are channels
+    serves them all where no volume has a channel's name; the only volume of the scene serves the only channel whatever
+    its name.
     """
-    usable = [c for c in candidates if c.grid is not None and not is_label(Path(c.name))]
+    usable = [c for c in candidates if c.grid is not None and not c.synthesised and not is_label(Path(c.name))]
     told = {c.id: channel_of(c.name, c.description, channels) if c.components == 1 else None for c in usable}
     if not any(told.values()):
         only = [c for c in usable if c.components == len(channels)]
@@ -119,21 +123,20 @@ def _not_given(channel: Channel, channels: Sequence[Channel], others: bool) -> C
     if not any(one.required for one in channels):
         if others:
             text = _("{channel} is optional. Without it the networks of the other images decide.")
-            return ChannelState(_("not given"), text.format(channel=channel.title))
+            return ChannelState(_("not given"), text.format(channel=channel.title), given=False)
         titles = ", ".join(one.title for one in channels)
         text = _("Choose a volume for one at least of {channels}.").format(channels=titles)
-        return ChannelState(_("not given"), text, blocks=True)
+        return ChannelState(_("not given"), text, blocks=True, given=False)
     if channel.required:
-        return ChannelState(
-            _("missing"), _("Choose the volume for {channel}.").format(channel=channel.title), blocks=True
-        )
+        text = _("Choose the volume for {channel}.").format(channel=channel.title)
+        return ChannelState(_("missing"), text, blocks=True, given=False)
     other = next((c.title for c in channels if c.name == channel.substitute), "")
     text = (
         _("{channel} is optional. Without it, {other} takes its place.")
         if other
         else _("{channel} is optional. Without it the model sees an empty image there and may be less exact.")
     )
-    return ChannelState(_("not given"), text.format(channel=channel.title, other=other))
+    return ChannelState(_("not given"), text.format(channel=channel.title, other=other), given=False)
 
 
 def _of_color(number: int, channel: Channel, chosen: Candidate, color: Candidate, count: int) -> ChannelState:
@@ -183,6 +186,10 @@ def _judged_by_name(
 ) -> ChannelState:
     """Warnings: they do not block, as a name may be wrong."""
     names = {"name": chosen.name, "channel": channel.title}
+    if chosen.synthesised:
+        text = _("{name} was made by a network ({model}), not taken by a scanner: what is made from it is doubtful.")
+        text = text.format(name=chosen.name, model=chosen.synthesised)
+        return ChannelState(_("synthesised"), text, doubtful=True)
     if is_label(Path(chosen.name)):
         return ChannelState(
             _("a mask?"),

@@ -163,7 +163,7 @@ def test_a_volume_that_changes_while_it_is_written_ends_the_work(volume, tmp_pat
     from MedSegEffNetPanel.bridge import volumes
 
     node = volume()
-    monkeypatch.setattr(volumes, "_write_nrrd", lambda path, array, place, stop: stop.wait(5))
+    monkeypatch.setattr(volumes, "_write_nrrd", lambda path, array, place, stop, model: stop.wait(5))
     work = bridge.export_volume(node, tmp_path / "v.nrrd")
     next(work)
     node.GetImageData().Modified()
@@ -180,10 +180,10 @@ def test_canceled_work_leaves_no_file(volume, tmp_path, monkeypatch):
 
     write, ended = volumes._write_nrrd, []
 
-    def slowly(path, array, place, stop):
+    def slowly(path, array, place, stop, model):
         stop.wait(5)
         try:
-            write(path, array, place, stop)
+            write(path, array, place, stop, model)
         finally:
             ended.append(path)
 

@@ -103,6 +103,43 @@ def test_what_is_saved_is_a_new_version_and_is_there_when_the_case_is_opened_aga
     assert dataset.load("case-1", 1)[1].array.sum() == 3 * 120 * dataset.task.labels[0].value
 
 
+@pytest.fixture
+def marked_label(dataset):
+    """A label of case-1 that was made from an image that a network made, as an import has it: no model is named."""
+    from dataclasses import replace
+
+    from MedSegEffNetLib.dataset.labels import save_label
+
+    image = next(iter(dataset.load("case-1")[0].values()))
+    values = np.zeros(SHAPE, dtype=np.uint8)
+    values[2:5, 2:5, 2:5] = 1
+    label_map = replace(image.with_array(values), synthesised="fake@1.0.0")
+    return save_label(dataset, "case-1", label_map, author="Ada")
+
+
+def test_what_is_corrected_from_a_marked_label_is_marked(opened, edit, dataset, marked_label):
+    from MedSegEffNetPanel import bridge
+
+    session = opened()
+    assert bridge.made_by(session.segmentation) == "fake@1.0.0"
+    assert session.segmentation.GetName() == "case-1 labels (from synthesised)"
+    for planes in (slice(2, 3), slice(3, 4)):
+        edit(session, planes)
+        record = save(session)
+        assert (record.label.origin, record.label.synthesised) == ("manual", True)
+        assert dataset.load("case-1")[1].synthesised == "fake@1.0.0"
+
+
+def test_what_is_drawn_anew_is_not_marked(opened, edit, dataset):
+    from MedSegEffNetPanel import bridge
+
+    session = opened()
+    assert bridge.made_by(session.segmentation) == ""
+    edit(session, slice(2, 5))
+    assert not save(session).label.synthesised
+    assert dataset.load("case-1")[1].synthesised == ""
+
+
 def test_edits_that_were_not_saved_survive_a_crash(opened, edit, dataset, wait_until):
     session = opened()
     edit(session, slice(0, 1))

@@ -168,6 +168,27 @@ def test_labels_are_written_as_nifti_in_one_click(section, add, calm, dialogs, t
     assert np.count_nonzero(read_label_map(path).array) == 128
 
 
+def test_labels_that_are_corrected_from_marked_ones_are_marked_as_nifti_too(
+    section, add, calm, dialogs, dataset, tmp_path, wait_until
+):
+    from dataclasses import replace
+
+    from MedSegEffNetLib.dataset.labels import save_label
+    from MedSegEffNetLib.image import read_label_map
+
+    image = next(iter(dataset.load("case-2")[0].values()))
+    empty = replace(image.with_array(np.zeros(image.shape, np.uint8)), synthesised="fake@1.0.0")
+    save_label(dataset, "case-2", empty, author="Ada")
+    open_case(section, wait_until, "case-2")
+    add()
+    dialogs.answers.append(tmp_path)
+    click(section, "nifti")
+    calm()
+    written = read_label_map(tmp_path / "case-2_labels.nii.gz")
+    assert np.count_nonzero(written.array) == 120
+    assert written.synthesised == "fake@1.0.0"
+
+
 def test_a_closed_scene_puts_the_case_away_and_loses_nothing(section, calm, dataset, scene, wait_until):
     draw(section, BOX)
     click(section, "add")

@@ -170,6 +170,34 @@ def test_the_volumes_of_the_scene_become_a_case(opened, idle, wait_until):
     assert "a case dora already" in ui.addButton.toolTip
 
 
+def test_a_case_made_of_the_scene_tells_which_of_its_images_are_marked(opened, idle, wait_until):
+    import slicer
+
+    from MedSegEffNetPanel import bridge
+
+    ui = opened.ui
+    ui.sceneBox.collapsed = False
+    draw, place = np.random.default_rng(3), np.diag([-1.0, -1.0, 5.0, 1.0])
+    for name in CHANNELS:
+        add_volume(f"patient_{name}", draw.integers(0, 900, (4, 30, 32)).astype(np.int16), place)
+    made = slicer.util.getNode("patient_t1ce")
+    bridge.mark(made, "maker@1.0.0")
+    scene_case = opened.scene_case
+    assert wait_until(lambda: scene_case.inputs.table.nodes()["flair"], 10)
+    scene_case.inputs.take({"t1ce": made})
+    ui.idEdit.text = "dora"
+    assert ui.addButton.enabled, ui.addButton.toolTip
+    assert "made by a network" in ui.addButton.toolTip
+    ui.addButton.click()
+    assert idle() == "dora is in the data set."
+    record = opened.panel.curation.dataset.read("dora")
+    assert {name: image.synthesised for name, image in record.images.items()} == {
+        "flair": False,
+        "t1": False,
+        "t1ce": True,
+    }
+
+
 def test_check_split_snapshot_and_export(labelled, tmp_path, wait_until, idle, monkeypatch):
     import qt
 

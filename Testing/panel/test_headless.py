@@ -30,6 +30,29 @@ def test_a_result_can_be_taken_by_a_given_node(logic, scene):
     assert mine.GetSegmentation().GetNumberOfSegments() == 1
 
 
+def test_a_result_of_an_image_that_a_network_made_is_marked(logic, scene):
+    from MedSegEffNetPanel import bridge
+
+    nodes = add_synthetic_patient(["flair", "t1"])
+    assert bridge.made_by(logic.segment("tumor-slices", nodes)) == ""
+    bridge.mark(nodes["t1"], "maker@1")
+    assert bridge.made_by(logic.segment("tumor-slices", nodes)) == "maker@1"
+
+
+def test_a_segmentation_that_is_made_again_from_real_images_loses_the_mark(logic, scene):
+    from MedSegEffNetPanel import bridge
+
+    nodes = add_synthetic_patient(["flair", "t1"])
+    real = nodes.pop("t1")
+    made = add_synthetic_patient(["t1"], names="made_{}")["t1"]
+    bridge.mark(made, "maker@1")
+    output = logic.segment("tumor-slices", {**nodes, "t1": made})
+    assert output.GetName() == "patient_flair segmentation (from synthesised)"
+    logic.segment("tumor-slices", {**nodes, "t1": real}, output=output)
+    assert output.GetName() == "patient_flair segmentation"
+    assert bridge.made_by(output) == ""
+
+
 def test_a_script_is_told_what_is_wrong(logic, scene):
     from MedSegEffNetLib.errors import MedSegEffNetError
 

@@ -185,3 +185,17 @@ def test_every_sentence_that_blocks_says_what_to_do():
     assert [
         state.sentence for state in found if state.blocks and not any(verb in state.sentence for verb in verbs)
     ] == []
+
+
+def test_a_volume_that_a_network_made_is_never_chosen():
+    made = candidate("anna t1ce", synthesised="maker@1")
+    assert filled(["anna flair", "anna t1", made]) == {"flair": "anna flair", "t1": "anna t1"}
+    assert filled([made]) == {}
+
+
+def test_a_chosen_volume_that_a_network_made_says_so():
+    made = states(t1=candidate("anna t1"), t1ce=candidate("anna t1ce", synthesised="maker@1"))["t1ce"]
+    assert made.word == "synthesised"
+    assert "maker@1" in made.sentence
+    assert made.doubtful
+    assert not made.blocks

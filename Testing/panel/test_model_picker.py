@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -137,3 +138,20 @@ def test_a_long_name_is_elided_and_whole_in_the_tooltip(picker, installed, slice
     shown = picker.ui.modelList
     assert shown.visualItemRect(shown.item(0)).width() <= shown.viewport().width
     assert "a-very-long-name-a-very" in shown.item(0).toolTip()
+
+
+def test_each_list_shows_the_models_of_its_kind(picker, installed):
+    from MedSegEffNetPanel.segmenting.model_picker import ModelPicker
+
+    installed.append(replace(entry("maker"), kind="synthesis", bundle=SimpleNamespace(channels=(), targets=())))
+    picker.show("")
+    assert [one.name for one in picker.usable] == ["alpha", "beta", "gamma"]
+    assert [one.name for one in picker.others] == ["maker"]
+    makers = ModelPicker(picker.ui, "synthesis")
+    makers.show("")
+    assert [one.name for one in makers.usable] == ["maker"]
+    assert "Makes: " in picker.ui.modelSummary.text
+    installed.pop()
+    makers.show("")
+    assert makers.entry is None
+    assert "No model that makes images" in picker.ui.modelSummary.text

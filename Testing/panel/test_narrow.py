@@ -9,7 +9,7 @@ runs_base, fake_jobs, trainer = training_jobs.runs_base, training_jobs.fake_jobs
 WIDTH = 320  # pixels, with the scroll bar
 
 
-@pytest.mark.parametrize("name", ["compare", "correct", "dataset", "environment", "models"])
+@pytest.mark.parametrize("name", ["compare", "correct", "dataset", "environment", "models", "synthesize"])
 def test_a_section_fits_into_a_narrow_panel(panel, name):
     widget = panel.section(name).widget
     assert widget.minimumSizeHint.width() <= WIDTH, widths(widget)

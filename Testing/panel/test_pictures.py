@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cases import PATIENCE, segment_array
+from cases import PATIENCE, add_synthetic_patient, segment_array
 from MedSegEffNetLib.job import running_process
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
@@ -97,10 +97,39 @@ def test_a_picture_of_an_error(sample, take, monkeypatch, wait_until):
     assert "vanished" in sample.ui.messageLabel.text
 
 
-@pytest.mark.parametrize("name", ["compare", "models", "environment", "correct"])
+@pytest.mark.parametrize("name", ["compare", "models", "environment", "correct", "synthesize"])
 def test_no_section_is_wider_than_the_panel(panel, window, take, name, wait_until):
     panel._bars[type(panel.section("segment"))].collapsed = True
     panel.show(name)
     wait_until(lambda: False, 0.2)
     take(name, kept=False)
     assert window.horizontalScrollBar().maximum == 0
+
+
+@pytest.fixture
+def made(panel, wait_until):
+    """The section Synthesize after T1 post-contrast of the synthetic patient was made, with its own one to compare."""
+    from MedSegEffNetPanel import bridge
+
+    section = panel.section("synthesize")
+    if section.models.entry is None:
+        pytest.skip("no model that makes images is installed")
+    nodes = add_synthetic_patient()
+    bridge.show_volume(nodes["t1"])
+    panel._bars[type(panel.section("segment"))].collapsed = True
+    panel.show("synthesize")
+    section.ui.targetBox.setCurrentIndex(section._targets.index("t1ce"))
+    section.inputs.fill()
+    section.ui.makeButton.click()
+    assert wait_until(lambda: section.run.over, 4 * PATIENCE)
+    assert section.run.result is not None, section.run.text
+    return section
+
+
+def test_a_picture_of_a_made_image_beside_the_real_one(made, take, wait_until):
+    made.ui.sideButton.checked = True
+    wait_until(lambda: False, 0.3)  # the views go to their slice
+    pixels = take("synthesize")
+    assert "NMAE" in made.ui.resultLabel.text
+    assert pixels[:, 500:].std() > 20
+    made.ui.sideButton.checked = False

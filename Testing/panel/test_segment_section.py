@@ -103,7 +103,7 @@ def test_an_unregistered_channel_is_refused_and_mended_with_a_click(section, app
     assert not section.ui.applyButton.enabled
     assert "not placed as" in section.ui.applyButton.toolTip
     rows = section.inputs.table._rows
-    mends = [name for name, row in rows.items() if row.mend.visible]
+    mends = [name for name, row in rows.items() if row.mend.visible and row.mend.text == "Resample"]
     assert len(mends) == 1
     volumes = count(scene, "vtkMRMLScalarVolumeNode")
     rows[mends[0]].mend.click()

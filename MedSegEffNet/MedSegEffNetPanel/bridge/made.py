@@ -27,10 +27,11 @@ _EMPTY = "empty"
 def is_locked(segment: Any) -> bool:
     """Whether a vtkSegment is the user's alone: its tag :data:`LOCKED` is "1", or its status in Slicer is Completed."""
     logic = slicer.vtkSlicerSegmentationsModuleLogic
-    return _tag(segment, LOCKED) == "1" or logic.GetSegmentStatus(segment) == logic.Completed
+    return tag_of(segment, LOCKED) == "1" or logic.GetSegmentStatus(segment) == logic.Completed
 
 
-def _tag(segment: Any, name: str) -> str:
+def tag_of(segment: Any, name: str) -> str:
+    """A tag of a vtkSegment; empty without it."""
     value = vtk.reference("")
     return str(value) if segment.GetTag(name, value) else ""
 
@@ -103,7 +104,7 @@ class Keep:
     def why(self, segment_id: str) -> str:
         """The sentence's beginning for a segment that is to stay; empty for one that may be replaced."""
         segment = self._segmentation.GetSegmentation().GetSegment(segment_id)
-        tag, name = _tag(segment, MADE), segment.GetName()
+        tag, name = tag_of(segment, MADE), segment.GetName()
         if is_locked(segment):
             return _("{name} is locked and stays").format(name=name)
         if self._seen[segment_id][1] == (tag or _EMPTY):

@@ -19,9 +19,9 @@ def slice_views() -> Iterator[Any]:
         yield slicer.mrmlScene.GetNthNodeByClass(number, kind)
 
 
-def show_volume(node: Any) -> None:
-    """Show a volume in the background of all slice views, as large as fits."""
-    slicer.util.setSliceViewerLayers(background=node, fit=True)
+def show_volume(node: Any, fit: bool = True) -> None:
+    """Show a volume in the background of all slice views, as large as fits; else where they are."""
+    slicer.util.setSliceViewerLayers(background=node, fit=fit)
 
 
 def reference_of(segmentation: Any) -> Any:

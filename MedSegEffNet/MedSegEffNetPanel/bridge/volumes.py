@@ -19,11 +19,14 @@ from vtk.util.numpy_support import vtk_to_numpy
 from MedSegEffNetLib import atomic
 from MedSegEffNetLib import image as images
 from MedSegEffNetLib.errors import InputError, MedSegEffNetError, Stopped
+from MedSegEffNetLib.formats.marks import fields_of
 from MedSegEffNetPanel import steps
+from MedSegEffNetPanel.bridge import marks
 from MedSegEffNetPanel.bridge.images import new_image, planes_a_step, sample
 from MedSegEffNetPanel.bridge.looks import new_volume
 from MedSegEffNetPanel.bridge.resampling import resampled
 from MedSegEffNetPanel.bridge.sequences import sequence_item
+from MedSegEffNetPanel.bridge.series import series_description
 from MedSegEffNetPanel.bridge.transforms import array_of_matrix, to_world
 from MedSegEffNetPanel.bridge.tree import tree_item
 from MedSegEffNetPanel.grid import Grid
@@ -70,6 +73,7 @@ def _candidate(node: Any) -> Candidate:
         group=group(node),
         components=components(node),
         grid=grid(node),
+        synthesised=marks.made_by(node),
     )
 
 
@@ -125,12 +129,9 @@ def voxels(image: Any) -> np.ndarray:
 
 def description(node: Any) -> str:
     """How the scanner called the series: its DICOM series description, else the name in the data tree; may be empty."""
-    uids = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
-    database = getattr(slicer, "dicomDatabase", None)
-    if uids and database is not None and database.isOpen:
-        found = database.instanceValue(uids[0], "0008,103E")
-        if found:
-            return str(found)
+    found = series_description(node)
+    if found:
+        return found
     tree, item = tree_item(node)
     name = tree.GetItemName(item) if item else ""
     return name if name != node.GetName() else ""
@@ -172,7 +173,8 @@ def export_volume(
 ) -> Generator[None, None, tuple[str, ...]]:
     """Write the voxels to an uncompressed NRRD file (``.nrrd``) with float64 geometry; the node is not changed.
 
-    The file appears whole or not at all. It is written by a thread, a few megabytes at a time.
+    The file appears whole or not at all. It is written by a thread, a few megabytes at a time. Its header says so where
+    a network made the volume.
 
     Parameters
     ----------
@@ -191,6 +193,7 @@ def export_volume(
     MedSegEffNetError
         The file could not be written, or the volume was changed meanwhile.
     """
+    yield from marks.look([node])
     seen = picture(node, item)
     world = to_world(node)
     array = gray_voxels(node, seen, component)
@@ -227,16 +230,18 @@ def load_volume(path: Path) -> Generator[None, None, Any]:
 
 
 def volume_of(image: images.Image, name: str) -> Generator[None, None, Any]:
-    """A gray image (X, Y, Z) as a new scalar volume node called ``name``, in short steps."""
+    """A gray image (X, Y, Z) as a new scalar volume node called ``name``, in short steps; it keeps the image's mark."""
     data = yield from new_image(image.array.T)
-    return new_volume(name, data, image.affine)
+    node = new_volume(name, data, image.affine)
+    marks.mark(node, image.synthesised)
+    return node
 
 
 def _written(node: Any, image: Any, path: Path, array: np.ndarray, target: Grid) -> Generator[None, None, None]:
     """Write in a thread; a change of the voxels meanwhile would give a file of two halves, so it ends the work."""
     stop = threading.Event()
     version = image.GetMTime()
-    writing = steps.in_thread(_write_nrrd, path, array, target, stop)
+    writing = steps.in_thread(_write_nrrd, path, array, target, stop, marks.made_by(node))
     try:
         for pause in writing:
             if image.GetMTime() != version:
@@ -282,8 +287,11 @@ def gray_voxels(node: Any, seen: Picture, component: int | None = None) -> np.nd
     return array if array.ndim == 3 else array[..., component or 0]
 
 
-def _write_nrrd(path: Path, array: np.ndarray, place: Grid, stop: threading.Event) -> None:
-    """Source of the format: https://teem.sourceforge.net/nrrd/format.html."""
+def _write_nrrd(path: Path, array: np.ndarray, place: Grid, stop: threading.Event, model: str) -> None:
+    """``model`` made the image; empty: a scanner took it.
+
+    Source of the format: https://teem.sourceforge.net/nrrd/format.html.
+    """
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ place.affine
     i, j, k = place.shape
     lines = [
@@ -297,9 +305,10 @@ def _write_nrrd(path: Path, array: np.ndarray, place: Grid, stop: threading.Even
         f"endian: {sys.byteorder}",
         "encoding: raw",
         f"space origin: {_vector(lps[:3, 3])}",
+        *(f"{key}:={value}" for key, value in fields_of(model).items()),
     ]
     with atomic.replacing(path) as temporary, temporary.open("wb") as stream:
-        stream.write(("\n".join(lines) + "\n\n").encode("ascii"))
+        stream.write(("\n".join(lines) + "\n\n").encode("utf-8"))
         for planes in planes_a_step(array):
             if stop.is_set():
                 raise Stopped("canceled")

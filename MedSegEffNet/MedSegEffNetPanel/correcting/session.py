@@ -43,7 +43,7 @@ class Loaded:
     Attributes
     ----------
     label : (K, J, I) uint8, with the edits of a journal done again (``recovered``). counts : its voxels by label value.
-    aside : the name that a journal got which starts from another label.
+    aside : the name that a journal got which starts from another label. synthesised : the mark of the label.
     """
 
     record: CaseRecord
@@ -52,6 +52,7 @@ class Loaded:
     counts: Mapping[int, int]
     recovered: bool = False
     aside: str = ""
+    synthesised: str = ""
 
 
 def read_case(dataset: Dataset, case_id: str) -> Loaded:
@@ -60,7 +61,7 @@ def read_case(dataset: Dataset, case_id: str) -> Loaded:
     images, saved = dataset.load_images(record), dataset.load_label(record)
     shape = next(iter(images.values())).shape[::-1]
     label = np.zeros(shape, dtype=np.uint8) if saved is None else np.ascontiguousarray(saved.array.T, dtype=np.uint8)
-    return Loaded(record, images, label, counts(label))
+    return Loaded(record, images, label, counts(label), synthesised=saved.synthesised if saved is not None else "")
 
 
 def _recovered(dataset: Dataset, loaded: Loaded) -> Loaded:
@@ -138,9 +139,9 @@ class CaseSession:
         return {segment_id: named[name] for segment_id, name in found if name in named}
 
     def label_map(self, labels: np.ndarray) -> Image:
-        """``labels`` (K, J, I) as an image on the grid of the case's images."""
+        """``labels`` (K, J, I) as an image on the grid of the case's images; with the mark of the label that is corrected."""
         image = next(iter(self._loaded.images.values()))
-        return Image(labels.T, image.affine, (), image.spacing_known)
+        return Image(labels.T, image.affine, (), image.spacing_known, synthesised=self._loaded.synthesised)
 
     def put_in_scene(self) -> Generator[None, None, None]:
         """Make the nodes, in short steps."""
@@ -151,6 +152,7 @@ class CaseSession:
         label_map = yield from steps.in_thread(label_map_of, self._loaded.label, place)
         self.segmentation, _told = yield from bridge.put_segments(None, label_map, self.reference, labels)
         self.segmentation.SetName(_("{case} labels").format(case=self.record.id))
+        bridge.mark_made_from(self.segmentation, self._loaded.synthesised)
         bridge.hide_other_segmentations(self.segmentation)
         if self.record.label is None or self.record.label.origin != "model" or self.recovered:
             forget_made(self.segmentation)

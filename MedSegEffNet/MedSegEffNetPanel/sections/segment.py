@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ class PanelSection(Section):
         self.inputs.changed.connect(self._on_inputs)
         self.inputs.problem.connect(self.progress.show_message)
         self.inputs.leaving.connect(self._on_node_leaving)
+        self.inputs.make_wanted.connect(self._on_make)
         self.batch.case_wanted.connect(self._on_case_wanted)
         panel.models_changed.connect(self._on_models_changed)
         panel.environment.changed.connect(self.refresh)
@@ -158,6 +160,8 @@ class PanelSection(Section):
 
     def _on_models_changed(self) -> None:
         self.models.show(self.panel.parameters.model, self.panel.settings.text("model"))
+        makers = [entry.bundle for entry in self.models.others if entry.kind == "synthesis"]
+        self.inputs.makeable = frozenset(name for bundle in makers for name in bundle.targets)
         self._on_model(self.models.entry)
 
     def _on_model(self, entry: Any) -> None:
@@ -250,6 +254,23 @@ class PanelSection(Section):
             if run.result is not None:
                 self._show_output(slicer.mrmlScene.GetNodeByID(run.result.segmentation_id))
                 self.results.show(run.result)
+
+    def _on_make(self, channel: str) -> None:
+        self.panel.section("synthesize").open_for(channel, self.inputs.table.nodes())
+
+    def take(self, channel: str, node: Any, others: Mapping[str, Any]) -> bool:
+        """Choose ``node`` as the channel, with a model that takes it, and ``others`` by channel for rows that are empty.
+
+        False: no model takes the channel.
+        """
+        self.models.choose(lambda entry: channel in {one.name for one in entry.bundle.channels})
+        rows = self.inputs.table.nodes()
+        if channel not in rows:
+            return False
+        empty = {name: other for name, other in others.items() if name in rows and rows[name] is None}
+        self.inputs.take({**empty, channel: node})
+        self.panel.show("segment")
+        return True
 
     def _on_sample_data(self) -> None:
         self.ui.sampleDataButton.enabled = False

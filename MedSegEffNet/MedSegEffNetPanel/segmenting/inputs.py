@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import qt
@@ -26,6 +26,7 @@ class Inputs:
     ----------
     changed : emitted when a choice or a state has changed. problem : emitted with a sentence when resampling failed.
     leaving : emitted with a node that is about to be removed from the scene.
+    make_wanted : emitted with the name of a channel that a network is to make. makeable : those that one can make.
     """
 
     def __init__(self, ui, panel) -> None:
@@ -35,9 +36,13 @@ class Inputs:
         self.changed = Signal()
         self.problem = Signal()
         self.leaving = Signal()
+        self.make_wanted = self.table.make_wanted
+        self.makeable: frozenset[str] = frozenset()
         self._states: dict[str, matching.ChannelState] = {}
         self._observers: list[int] = []
         self._resampling: Any = None
+        self._looking: Any = None  # into the headers of the chosen volumes' files
+        self._filled: set[str] = set()  # channels that were chosen here, not by the user
         self._enabled = True
         self._known: set[str] = set()  # volumes that were there at the last look
         self._settle = qt.QTimer()
@@ -75,7 +80,10 @@ class Inputs:
         self._settle.stop()
 
     def stop(self) -> None:
-        """End a resampling; nothing of it stays."""
+        """End a resampling; nothing of it stays. A look into files ends too."""
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
         if self._resampling is not None:
             self._resampling.cancel()
             self._resampling = None
@@ -95,8 +103,16 @@ class Inputs:
         if found:
             for channel in self.channels:
                 self._choose(channel.name, _node(found.get(channel.name)))
+            self._filled = set(found)
         self._show_states()
         return bool(found)
+
+    def take(self, nodes: Mapping[str, Any]) -> None:
+        """Choose these volumes by channel, as the user would; other rows stay as they are."""
+        for name, node in nodes.items():
+            self._choose(name, node)
+        self._filled -= nodes.keys()
+        self._show_states()
 
     def sources(self) -> dict[str, Source]:
         """The chosen volumes by channel; the components of a color volume are the channels in their order."""
@@ -109,7 +125,7 @@ class Inputs:
     def reference(self) -> Any:
         """The volume that gives the result its grid and its name; None: none is chosen."""
         nodes = self._given()
-        return nodes[reference_channel(self.channels, nodes)] if nodes else None
+        return nodes[reference_channel(self._by_weight(), nodes)] if nodes else None
 
     def sequences(self) -> dict[str, int]:
         """Time points by the id of each chosen volume that shows a sequence of more than one."""
@@ -117,7 +133,7 @@ class Inputs:
         return {node_id: length for node_id, length in lengths.items() if length > 1}
 
     def reasons(self) -> list[str]:
-        """Why these channels cannot be segmented; empty: they can."""
+        """Why nothing can be computed from these channels; empty: it can."""
         if self._resampling is not None:
             return [_("A volume is being resampled.")]
         return list(dict.fromkeys(state.sentence for state in self._states.values() if state.blocks))
@@ -130,6 +146,13 @@ class Inputs:
         """Let the channels be changed, or not while they are read."""
         self._enabled = on
         self.table.enable(on and self._resampling is None)
+
+    def _by_weight(self) -> tuple[Any, ...]:
+        """The channels, first those that sooner give the result its grid."""
+        return self.channels
+
+    def _judged(self, facts: Mapping[str, matching.Candidate | None]) -> dict[str, matching.ChannelState]:
+        return matching.channel_states(self.channels, facts)
 
     def _given(self) -> dict[str, Any]:
         return {name: node for name, node in self.table.nodes().items() if node is not None}
@@ -152,6 +175,7 @@ class Inputs:
             for name, node_id in found.items():
                 if name not in chosen and (node_id in new or not chosen):
                     self._choose(name, _node(node_id))
+                    self._filled.add(name)
         self._show_states()
 
     def _choose(self, name: str, node: Any) -> None:
@@ -160,6 +184,7 @@ class Inputs:
 
     def _on_chosen(self, name: str) -> None:
         node = self.table.nodes()[name]
+        self._filled.discard(name)
         self._panel.parameters.set_channel(name, node)
         if node is not None and bridge.components(node) > 1:
             for channel in self.channels:
@@ -168,9 +193,26 @@ class Inputs:
 
     def _show_states(self) -> None:
         facts = {name: bridge.facts(node) for name, node in self.table.nodes().items()}
-        self._states = matching.channel_states(self.channels, facts)
-        self.table.show_states(self._states)
+        self._states = self._judged(facts)
+        self.table.show_states(self._states, self.makeable if self._given() else ())
+        self._look()
         self.changed.emit()
+
+    def _look(self) -> None:
+        """Ask the files of the chosen volumes whether a network made these; what was filled in so is taken out."""
+        nodes = bridge.unseen(self._given().values())
+        if nodes and (self._looking is None or self._looking.over):
+            work = bridge.look(nodes)
+            self._looking = steps.run(work, done=self._looked, failed=lambda error: self.problem.emit(str(error)))
+
+    def _looked(self, found: bool) -> None:
+        if not found:
+            self._look()  # others may have been chosen meanwhile
+            return
+        for name, node in self._given().items():
+            if self._enabled and name in self._filled and bridge.made_by(node):
+                self._choose(name, None)
+        self._show_states()
 
     def _on_node_event(self, caller: Any, event: Any) -> None:
         self._settle.start()
@@ -191,9 +233,7 @@ class Inputs:
 
     def _on_resample(self, name: str) -> None:
         work = bridge.resample_like(self.table.nodes()[name], self.reference())
-        self._resampling = steps.run(
-            work, done=lambda made: self._on_resampled(name, made), failed=lambda error: self._on_failed(error)
-        )
+        self._resampling = steps.run(work, done=lambda made: self._on_resampled(name, made), failed=self._on_failed)
         self.table.enable(False)
         self.changed.emit()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -17,14 +18,15 @@ _PADDING = 6  # pixels between the lines of two rows
 
 
 class ModelPicker:
-    """Shows the models that segment; :attr:`chosen` is emitted with the entry when the user chooses another one.
+    """Shows the models of one ``kind``; :attr:`chosen` is emitted with the entry when the user chooses another one.
 
     A search only narrows the list: the chosen model stays chosen, also where the list does not show it.
     """
 
-    def __init__(self, ui) -> None:
-        self._ui = ui
+    def __init__(self, ui, kind: str = "segmentation") -> None:
+        self._ui, self._kind = ui, kind
         self.usable: list[model_list.ModelEntry] = []  # all that are listed, whatever the search finds
+        self.others: list[model_list.ModelEntry] = []  # of other kinds
         self._shown: list[model_list.ModelEntry] = []
         self._missing = ""  # the scene's model, if it is not installed
         self.entry: Any = None  # the chosen ModelEntry, or None
@@ -43,7 +45,9 @@ class ModelPicker:
         wanted : ``name@version`` of the scene's model. If it is not installed none is chosen, and that is told.
         usual : the one that is chosen where the scene wants none; the first one if it is empty or not installed.
         """
-        self.usable = [entry for entry in model_list.entries() if not entry.problem and entry.kind == "segmentation"]
+        installed = [entry for entry in model_list.entries() if not entry.problem]
+        self.usable = [entry for entry in installed if entry.kind == self._kind]
+        self.others = [entry for entry in installed if entry.kind != self._kind]
         known = {entry.key: entry for entry in self.usable}
         first = next(iter(self.usable), None)
         before = self.entry.key if self.entry else ""
@@ -56,8 +60,12 @@ class ModelPicker:
 
     def choose_task(self, task: str) -> None:
         """Choose the first model of a task, its default where that is installed; none is installed: nothing changes."""
-        entry = next((entry for entry in self.usable if entry.task == task), None)
-        if entry is not None and (self.entry is None or self.entry.task != task):
+        self.choose(lambda entry: entry.task == task)
+
+    def choose(self, wanted: Callable[[model_list.ModelEntry], bool]) -> None:
+        """Choose the first model that is ``wanted``, unless the chosen one is, or none."""
+        entry = next(filter(wanted, self.usable), None)
+        if entry is not None and (self.entry is None or not wanted(self.entry)):
             self.entry, self._missing = entry, ""
             self._show_found(self._ui.modelSearch.text)
             self._show_summary()
@@ -93,6 +101,8 @@ class ModelPicker:
         elif self._missing:
             text = _("The model {model} of this scene is not installed: import it in Models, or choose another one.")
             self._ui.modelSummary.text = escape(text.format(model=self._missing))
+        elif self._kind == "synthesis":
+            self._ui.modelSummary.text = _("No model that makes images is installed. Import one in Models.")
         else:
             self._ui.modelSummary.text = _("No model is installed. Import one in Models.")
 
@@ -101,10 +111,18 @@ def summary(entry: model_list.ModelEntry) -> str:
     """Three lines of the card and a link to all of it, as HTML; what the model says of itself is escaped."""
     lines = [
         escape(entry.description),
-        escape(_("Labels: {labels}.").format(labels=", ".join(entry.labels))),
+        escape(_marks(entry)),
         escape(_("Licence: {licence}.").format(licence=entry.licence.partition(":")[0])),
         _("Research only: <b>not for clinical use</b>.") + f' <a href="card">{_("Model card")}</a>',
     ]
     if entry.time_text:
         lines.insert(2, escape(_("Measured: {time}.").format(time=entry.time_text)))
     return "<br>".join(lines)
+
+
+def _marks(entry: model_list.ModelEntry) -> str:
+    """What the model marks, or makes."""
+    if entry.kind == "synthesis":
+        titles = {channel.name: channel.title for channel in entry.bundle.channels}
+        return _("Makes: {images}.").format(images=", ".join(titles[name] for name in entry.bundle.targets))
+    return _("Labels: {labels}.").format(labels=", ".join(entry.labels))

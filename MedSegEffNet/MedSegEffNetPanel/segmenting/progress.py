@@ -29,7 +29,7 @@ class ProgressView:
         ui.copyReportButton.connect("clicked()", self._on_copy)
 
     def show(self, run: Any) -> None:
-        """Show the state of ``run`` (a :class:`~MedSegEffNetPanel.segmenting.run.SegmentRun`)."""
+        """Show the state of ``run`` (a :class:`~MedSegEffNetPanel.node_run.NodeRun`)."""
         bar = self._ui.progressBar
         bar.visible = not run.over
         bar.maximum = 0 if run.fraction is None else _STEPS  # 0: the bar only says that something moves

@@ -74,16 +74,20 @@ class _View:
 class SliceView(_View):
     """A slice with its volumes, and what displayable managers lay over it."""
 
-    def __init__(self, name: str, mrml: Mrml) -> None:
+    def __init__(self, name: str, mrml: Mrml, node: Any = None) -> None:
+        """``node``: the one that a layout has made for another view than the three of every layout."""
         self.logic = slicer.vtkMRMLSliceLogic()
         self.logic.SetMRMLApplicationLogic(mrml.application)
         mrml.application.GetSliceLogics().AddItem(self.logic)
         self.logic.SetMRMLScene(mrml.scene)
-        self.logic.AddSliceNode(name)
-        node = self.logic.GetSliceNode()
-        node.SetOrientation(_SLICES[name])
-        node.SetLayoutLabel(name[0])
-        node.SetLayoutColor(*_COLORS[name])
+        if node is None:
+            self.logic.AddSliceNode(name)
+            node = self.logic.GetSliceNode()
+            node.SetOrientation(_SLICES[name])
+            node.SetLayoutLabel(name[0])
+            node.SetLayoutColor(*_COLORS[name])
+        else:
+            self.logic.SetSliceNode(node)
         node.SetMappedInLayout(1)
         super().__init__(slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(), node)
         self.renderer.GetActiveCamera().ParallelProjectionOn()
@@ -205,21 +209,27 @@ class qSlicerLayoutManager(generated("qSlicerLayoutManager")):  # type: ignore[m
         return int(self._logic.GetLayoutNode().GetViewArrangement())
 
     def setLayout(self, number: int) -> None:
-        """Switch to another layout; a plot view that it has is made, and stays when it is left."""
+        """Switch to another layout; plot and slice views that it has are made, and stay when it is left."""
         node = self._logic.GetLayoutNode()
         if number == node.GetViewArrangement():
             return
         node.SetViewArrangement(number)
         for view in self._visible_plots():
             self.plots.setdefault(view.GetID(), PlotView(view))
+        for view in self._visible("vtkMRMLSliceNode"):
+            if view.GetLayoutName() not in self.slices:
+                self.slices[view.GetLayoutName()] = SliceView(view.GetLayoutName(), self._mrml, view)
         self.layoutChanged.emit(number)
 
     _write_layout = setLayout
 
-    def _visible_plots(self) -> list[Any]:
+    def _visible(self, kind: str) -> list[Any]:
         views = self._logic.GetViewNodes()
         nodes = [views.GetItemAsObject(place) for place in range(views.GetNumberOfItems())]
-        return [node for node in nodes if node.IsA("vtkMRMLPlotViewNode")]
+        return [node for node in nodes if node.IsA(kind)]
+
+    def _visible_plots(self) -> list[Any]:
+        return self._visible("vtkMRMLPlotViewNode")
 
     def _read_plotViewCount(self) -> int:
         return len(self._visible_plots())
@@ -297,7 +307,9 @@ class ViewPictures(QtWidgets.QWidget):
     def _view(self, part: ET.Element) -> tuple[str, QtGui.QColor, Any]:
         kind, tag = part.get("class"), part.get("singletontag", "")
         if kind == "vtkMRMLSliceNode":
-            return f"{tag[0]}  ·  {_SLICES[tag]}", QtGui.QColor.fromRgbF(*_COLORS[tag]), self._manager.slices[tag]
+            node = self._manager.slices[tag].node
+            color = QtGui.QColor.fromRgbF(*node.GetLayoutColor())
+            return f"{node.GetLayoutLabel()}  ·  {node.GetOrientation()}", color, self._manager.slices[tag]
         if kind == "vtkMRMLPlotViewNode":
             node = slicer.mrmlScene.GetSingletonNode(tag, kind)
             return node.GetLayoutLabel(), QtGui.QColor(27, 198, 207), self._manager.plots[node.GetID()]

@@ -1,0 +1,1 @@
+"""Parts of the section Synthesize, one file each."""
