@@ -52,6 +52,7 @@ TASK = SynthesisTask(
         "validation_fraction": 0.2,
     },
     cases_of="brain-tumor",
+    default_model="mri-synthesis-stargan",
     published=_PUBLISHED,
     metrics=("nmae", "psnr", "ssim", "vif", "niqe"),
     citations=(
