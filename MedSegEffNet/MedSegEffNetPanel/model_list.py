@@ -33,6 +33,7 @@ class ModelEntry:
     task, task_title, kind : id and title of its task; ``segmentation`` or ``synthesis``.
     description : what it does, in a sentence.
     channels : what it takes, e.g. ``FLAIR (optional: T1)``. labels : names of what it marks.
+    caution : what everybody must have read who uses it; may be empty.
     licence : of the weights. time_text : how long it took, and where; empty: not measured.
     megabytes : on disk (10^6 bytes).
     where : :data:`SHIPPED`, or :data:`USER` for a model of the user's own, which can be removed.
@@ -51,6 +52,7 @@ class ModelEntry:
     description: str = ""
     channels: str = ""
     labels: tuple[str, ...] = ()
+    caution: str = ""
     licence: str = ""
     time_text: str = ""
     megabytes: float = 0.0
@@ -101,6 +103,7 @@ def _entry(bundle: Bundle, task: Task | None, current: bool) -> ModelEntry:
         description=description,
         channels=channels,
         labels=labels,
+        caution=str(info["provenance"].get("caution") or ""),
         licence=_licence(info["provenance"]),
         time_text=_time_text(info["measured"]),
         megabytes=_megabytes(bundle),

@@ -189,7 +189,12 @@ class NodeRun:
     def _discard_inputs(self, job: PanelJob | None = None) -> None:
         """Leave no copies of the patient's images about."""
         if job is None or not job.alive:
-            shutil.rmtree(self.folder / INPUTS, ignore_errors=True)
+            work = steps.in_thread(shutil.rmtree, self.folder / INPUTS, ignore_errors=True)
+            steps.run(work, done=_nothing, failed=_nothing)
+
+
+def _nothing(given: Any) -> None:
+    """There is nothing more to do."""
 
 
 def node_of(node_id: str) -> Any:

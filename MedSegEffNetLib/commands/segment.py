@@ -80,6 +80,12 @@ def run(arguments: argparse.Namespace) -> None:
         probabilities=bool(arguments.probabilities or arguments.uncertainty),
     )
     bundle = find(arguments.model)
+    if bundle.kind == "synthesis":
+        raise InputError(
+            f"{bundle.name} makes images and segments none",
+            expected="a model that segments, see `medsegeffnet models list`",
+            hint=f"to make an image: medsegeffnet synthesize {arguments.model} --input … --target …",
+        )
     ensemble.check(bundle, options.ensemble)
     if arguments.batch is None:
         _run_one(arguments, bundle, options)

@@ -203,7 +203,7 @@ def _warnings(
     ]
     found += [_MARK_CAUTION] * arguments.mark
     told = (result.warnings, real.warnings if real else (), compared.warnings if compared else ())
-    return list(dict.fromkeys([*found, *(text for texts in told for text in texts)]))
+    return list(dict.fromkeys([*(text for texts in told for text in texts), *found]))
 
 
 def _told(

@@ -46,7 +46,7 @@ def require() -> None:
     """:class:`InputError` unless highdicom is installed."""
     if find_spec("highdicom") is None:
         raise InputError(
-            "DICOM SEG needs highdicom, which is not installed",
+            "writing DICOM needs highdicom, which is not installed",
             expected="the optional package highdicom",
             hint="install it into the Python that runs this: pip install highdicom; in the panel, the size Training has it",
         )

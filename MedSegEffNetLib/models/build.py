@@ -100,6 +100,7 @@ class Publication:
     data_description, data_licence : of the training data, for the card and LICENSE.
     limits, note : sentences for the card.
     caution : a sentence that everybody must have read who uses the model: the card's first line.
+    cautions : a sentence for whoever has a target made, see :attr:`MedSegEffNetLib.models.bundle.Bundle.cautions`.
     """
 
     version: str
@@ -110,6 +111,7 @@ class Publication:
     limits: tuple[str, ...] = ()
     note: str = ""
     caution: str = ""
+    cautions: Mapping[str, str] = field(default_factory=dict)
 
 
 def publish(model: Path, publication: Publication, folder: Path) -> Path:
@@ -125,6 +127,8 @@ def publish(model: Path, publication: Publication, folder: Path) -> Path:
         metadata["eval_metrics"] = without_nan(publication.summaries)
         info = metadata[OUR_KEY]
         info["measured"] = dict(publication.measured)
+        if publication.cautions:
+            info["cautions"] = dict(publication.cautions)
         info["provenance"] |= {
             "metrics": without_nan(publication.summaries),
             "limits": list(publication.limits),

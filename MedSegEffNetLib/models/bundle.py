@@ -155,6 +155,11 @@ class Bundle:
         return {name: (float(low), float(high)) for name, (low, high) in self.info["normalized"].items()}
 
     @property
+    def cautions(self) -> dict[str, str]:
+        """What a synthesis model was found to do wrong, by target, for whoever has it made."""
+        return dict(self.info.get("cautions", {}))
+
+    @property
     def patients(self) -> dict[str, int]:
         """From how many patients a synthesis model learnt each channel; empty: it does not say."""
         return {name: int(count) for name, count in self.info.get("patients", {}).items()}

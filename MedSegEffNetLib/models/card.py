@@ -56,18 +56,18 @@ def _inputs(info: Mapping[str, Any]) -> str:
 
 
 def _targets(info: Mapping[str, Any]) -> str:
-    """The images that a synthesis model makes."""
+    """The images that a synthesis model takes and makes."""
     patients = info.get("patients", {})
     rows = [
-        "Makes any one of these images from any one or more of the others.\n",
-        "| image | learnt from |",
-        "|---|---|",
+        "Makes an image from one or more of the others.\n",
+        "| image | is made | learnt from |",
+        "|---|---|---|",
     ]
     for channel in info["inputs"]:
-        if channel["name"] in info["targets"]:
-            count = patients.get(channel["name"])
-            learnt = "" if count is None else f"{count} patient{'s' * (count != 1)}"
-            rows.append(f"| `{channel['name']}` ({channel['title']}) | {learnt} |")
+        count = patients.get(channel["name"])
+        learnt = "" if count is None else f"{count} patient{'s' * (count != 1)}"
+        made = "yes" if channel["name"] in info["targets"] else "no"
+        rows.append(f"| `{channel['name']}` ({channel['title']}) | {made} | {learnt} |")
     return "\n".join(rows)
 
 
@@ -193,8 +193,12 @@ def _made_figures(summary: Mapping[str, Any]) -> str:
     tables: dict[tuple[str, ...], list[str]] = {}
     for task, regions in summary.items():
         for region, found in regions.items():
-            cells = [f"{_number(one['mean'])} ({_number(one['std'])})" for one in found.values()]
             count = max(one["n"] for one in found.values())
+            fewer = ["" if one["n"] == count else f", n {one['n']}" for one in found.values()]
+            cells = [
+                f"{_number(one['mean'])} ({_number(one['std'])}{less})"
+                for one, less in zip(found.values(), fewer, strict=True)
+            ]
             tables.setdefault(tuple(found), []).append(f"| {task} | {region} | {' | '.join(cells)} | {count} |")
     return "\n\n".join(
         "\n".join(

@@ -55,7 +55,7 @@ th:first-child, td:first-child, .text { text-align: left; }
 .figures { display: grid; gap: 1rem; align-items: start;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, var(--least)), 1fr)); }
 figure { margin: 0; break-inside: avoid; }
-figure img { display: block; width: 100%; height: auto; background: #000; border-radius: 4px; }
+figure img { display: block; width: 100%; height: auto; border-radius: 4px; }
 figcaption { font-size: .86rem; margin-top: .3rem; }
 .legend > span { margin-right: 1.4rem; white-space: nowrap; }
 svg { max-width: 100%; height: auto; }

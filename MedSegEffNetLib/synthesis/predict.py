@@ -250,6 +250,8 @@ class Synthesizer:
             found.append(f"What {titles[target]} looks like the model knows from {learnt} alone.")
         if target == _CONTRAST:
             found.append(_CONTRAST_CAUTION)
+        if target in self.bundle.cautions:
+            found.append(self.bundle.cautions[target])
         sources = ", ".join(titles[name] for name in images)
         return [f"{titles[target]} was made by a network from {sources}. It is no measurement.", *found]
 

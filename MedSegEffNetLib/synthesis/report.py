@@ -41,7 +41,9 @@ _CONVENTIONS = (
     "where the images are skull-stripped; tumor: voxels of the label map. NMAE: mean absolute difference. SSIM: Gaussian "
     "window, sigma 1.5. VIF: in the pixel domain, of the box around the region. NIQE: on statistics of real training "
     "slices of this data; not comparable with published values. Its value for the real images is what a perfect network "
-    "would reach. SD is that of a sample."
+    "would reach. Share of the enhancement: mean brightening of the tumor's enhancing voxels against the T1, made by real. "
+    "Dice: of a segmentation from the inputs and the real image, from the inputs alone, and from the inputs and the made "
+    "image. SD is that of a sample."
 )
 _COMPARED = (
     "Both images after N4, clipping to the percentiles 1 and 99, and z-score: so they are compared, and so they are shown "
@@ -193,8 +195,9 @@ def _published(task_id: str, summary: Mapping[str, Mapping[str, Mapping[str, Map
     for figure in task.published:
         ours = summary.get(figure.ensemble, {})
         cells = [ours.get(region, {}).get(figure.metric, {"mean": math.nan, "n": 0}) for region in ("image", "head")]
+        count = max(values["n"] for values in cells)
         numbers = [page.number(values["mean"], _DIGITS.get(figure.metric, 3)) for values in cells]
-        lines.append([figure.ensemble, _TITLES[figure.metric], f"{figure.mean:g}", *numbers, f"{cells[0]['n']:.0f}"])
+        lines.append([figure.ensemble, _TITLES[figure.metric], f"{figure.mean:g}", *numbers, f"{count:.0f}"])
     sources = " · ".join(dict.fromkeys(f"{figure.system}, {figure.source}; {figure.data}" for figure in task.published))
     note = (
         f"Published: {sources}; means. The patients are others, and the publication does not say whether the black border "

@@ -116,9 +116,17 @@ def test_texts_of_a_model_are_not_taken_for_html(slicer_app):
     from MedSegEffNetPanel.segmenting.model_picker import summary
 
     bad = '<img src="https://example.org/x.png">'
-    text = summary(replace(entry("evil"), description=bad, labels=(bad,), licence=bad, time_text=bad))
+    text = summary(replace(entry("evil"), description=bad, labels=(bad,), caution=bad, licence=bad, time_text=bad))
     assert "<img" not in text
-    assert text.count("&lt;img") == 4
+    assert text.count("&lt;img") == 5
+
+
+def test_what_everybody_must_have_read_of_a_model_stands_below_its_description(slicer_app):
+    from MedSegEffNetPanel.segmenting.model_picker import summary
+
+    text = summary(replace(entry("careful"), description="Finds things.", caution="Seen by nobody."))
+    assert text.startswith("Finds things.<br><b>Seen by nobody.</b>")
+    assert "<b></b>" not in summary(entry("plain"))
 
 
 @pytest.mark.parametrize(("number", "rows"), [(1, 2), (3, 3), (9, 5)])

@@ -41,7 +41,7 @@ def test_cancel_in_each_stage_leaves_no_process_and_the_scene_as_it_was(section,
     assert wait_until(lambda: run._job is None or not run._job.alive, 20)
     assert not is_running(run)
     assert scene.GetNumberOfNodes() == nodes
-    assert not (run.folder / "in").exists()
+    assert wait_until(lambda: not (run.folder / "in").exists(), PATIENCE)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")

@@ -168,7 +168,7 @@ def test_cancel_leaves_the_scene_as_it_was(maker, panel, monkeypatch, scene, wai
     assert maker.ui.makeButton.text == "Make image"
     assert count(scene, "vtkMRMLScalarVolumeNode") == 1
     assert wait_until(lambda: not maker.run._job.alive, PATIENCE)
-    assert not (maker.run.folder / "in").exists()
+    assert wait_until(lambda: not (maker.run.folder / "in").exists(), PATIENCE)
 
 
 def test_closing_the_scene_ends_the_run_and_hides_the_result(make, maker, scene, wait_until):

@@ -108,7 +108,7 @@ class ModelPicker:
 
 
 def summary(entry: model_list.ModelEntry) -> str:
-    """Three lines of the card and a link to all of it, as HTML; what the model says of itself is escaped."""
+    """A few lines of the card and a link to all of it, as HTML; what the model says of itself is escaped."""
     lines = [
         escape(entry.description),
         escape(_marks(entry)),
@@ -117,6 +117,8 @@ def summary(entry: model_list.ModelEntry) -> str:
     ]
     if entry.time_text:
         lines.insert(2, escape(_("Measured: {time}.").format(time=entry.time_text)))
+    if entry.caution:
+        lines.insert(1, f"<b>{escape(entry.caution)}</b>")
     return "<br>".join(lines)
 
 

@@ -235,3 +235,11 @@ def test_a_marked_input_makes_a_segmentation_doubtful(command, tiny_model, files
     html = page.read_text(encoding="utf-8")
     assert "Synthesised: not everything on this page was taken by a scanner" in html
     assert "T1 post-contrast (synthesised)" in html
+
+
+def test_a_model_that_makes_images_is_refused_where_one_is_to_segment(command, maker, files, tmp_path):
+    words = ("--input", f"t1={files['t1']}", "--output", tmp_path / "x.nii.gz")
+    code, _, errors = command("segment", maker, *words)
+    assert code == 2
+    assert "medsegeffnet synthesize" in errors
+    assert not (tmp_path / "x.nii.gz").exists()

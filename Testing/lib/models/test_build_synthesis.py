@@ -60,8 +60,8 @@ def test_monais_keys_name_every_plane(model):
 
 def test_the_card_is_frank_about_contrast_enhancement(model):
     card = Bundle.open(model).card
-    assert "| `flair` (FLAIR) | 12 patients |" in card
-    assert "| `t1` (T1) | 1 patient |" in card
+    assert "| `flair` (FLAIR) | yes | 12 patients |" in card
+    assert "| `t1` (T1) | yes | 1 patient |" in card
     assert "Contrast enhancement cannot be known" in card
     assert "ssim_t1 0.900" in card
 
@@ -70,12 +70,15 @@ def test_its_card_has_a_row_for_each_choice_of_inputs_and_region(model, tmp_path
     figures = {"mean": 0.7512, "std": 0.05, "median": 0.76, "n": 12}
     missing = {"mean": None, "std": None, "median": None, "n": 0}
     summary = {"val": {"t1 → flair": {"head": {"ssim": figures}, "segmented tumor": {"dice_missing": missing}}}}
-    bundle = Bundle.open(publish(model, Publication("1.0.0", summary, {}, "a set", "CC BY 4.0"), tmp_path / "out"))
+    publication = Publication("1.0.0", summary, {}, "a set", "CC BY 4.0", cautions={"flair": "Often wrong."})
+    bundle = Bundle.open(publish(model, publication, tmp_path / "out"))
     bundle.verify()
     card = bundle.card
     assert "| t1 → flair | head | 0.751 (0.050) | 12 |" in card
     assert "| t1 → flair | segmented tumor | – (–) | 0 |" in card
     assert "Encoder" not in card
+    assert "| `t2` (T2) | no |  |" in card
+    assert bundle.cautions == {"flair": "Often wrong."}
     assert "cannot be known" in card
 
 

@@ -94,6 +94,12 @@ def test_a_target_that_few_patients_taught_is_told_of(model, head):
         assert (said in told[0]) if said else not told
 
 
+def test_what_a_model_was_found_to_do_wrong_is_told_of_that_target(model, head):
+    model.info["cautions"] = {"flair": "Edema is missing."}
+    assert "Edema is missing." in made(model, {"t1": head["t1"]}, "flair").warnings
+    assert "Edema is missing." not in made(model, {"t1": head["t1"]}, "t2").warnings
+
+
 def test_contrast_enhancement_is_called_a_guess(model, head):
     told = made(model, {"t1": head["t1"]}, "t1ce").warnings
     assert any("Contrast enhancement cannot be known" in text for text in told)
