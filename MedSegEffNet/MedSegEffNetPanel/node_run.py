@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import traceback
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -17,7 +16,7 @@ from MedSegEffNetLib.errors import InputError, MedSegEffNetError
 from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.job_report import make_report
 from MedSegEffNetPanel.jobs import LOG_LINES, JobState, PanelJob
-from MedSegEffNetPanel.run_folders import INPUTS
+from MedSegEffNetPanel.run_folders import discard_inputs
 from MedSegEffNetPanel.signals import Signal
 from MedSegEffNetPanel.wording import sentences
 
@@ -189,12 +188,7 @@ class NodeRun:
     def _discard_inputs(self, job: PanelJob | None = None) -> None:
         """Leave no copies of the patient's images about."""
         if job is None or not job.alive:
-            work = steps.in_thread(shutil.rmtree, self.folder / INPUTS, ignore_errors=True)
-            steps.run(work, done=_nothing, failed=_nothing)
-
-
-def _nothing(given: Any) -> None:
-    """There is nothing more to do."""
+            discard_inputs(self.folder)
 
 
 def node_of(node_id: str) -> Any:

@@ -25,6 +25,12 @@ def runs_folder() -> Path:
     return data_folder() / "runs"
 
 
+def discard_inputs(folder: Path) -> None:
+    """Leave no copies of a patient's images in a run's folder. A thread deletes them: large files take their time."""
+    work = steps.in_thread(shutil.rmtree, folder / INPUTS, ignore_errors=True)
+    steps.run(work, done=lambda nothing: None, failed=lambda error: None)
+
+
 def new_folder(base: Path, name: str) -> Path:
     """Make ``base/0001-name``, with the next number that is free: paths stay short, as Windows wants them.
 

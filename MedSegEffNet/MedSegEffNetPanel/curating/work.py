@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from slicer.i18n import tr as _
 from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetPanel import steps
 from MedSegEffNetPanel.jobs import JobQueue, PanelJob
-from MedSegEffNetPanel.run_folders import INPUTS
+from MedSegEffNetPanel.run_folders import discard_inputs
 from MedSegEffNetPanel.signals import Signal
 from MedSegEffNetPanel.wording import sentences, told
 
@@ -131,7 +130,7 @@ class Work:
             done(job.result)
         else:
             self.say(_("{title}: canceled. What was done stays.").format(title=job.title))
-        shutil.rmtree(job.folder / INPUTS, ignore_errors=True)  # leave no copies of a patient's images about
+        discard_inputs(job.folder)
         self._panel.curation.refresh()
 
     def _show(self) -> None:

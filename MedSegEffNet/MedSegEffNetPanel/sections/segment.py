@@ -12,8 +12,8 @@ from slicer.i18n import tr as _
 
 from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetPanel import bridge, sample_data, steps
+from MedSegEffNetPanel.computing_section import ComputingSection
 from MedSegEffNetPanel.drops import PathDrop
-from MedSegEffNetPanel.sections import Section
 from MedSegEffNetPanel.segmenting.advanced import AdvancedOptions
 from MedSegEffNetPanel.segmenting.batch import BatchView
 from MedSegEffNetPanel.segmenting.folders import holds_cases, load_case, load_result
@@ -21,12 +21,12 @@ from MedSegEffNetPanel.segmenting.inputs import Inputs
 from MedSegEffNetPanel.segmenting.model_picker import ModelPicker
 from MedSegEffNetPanel.segmenting.progress import ProgressView
 from MedSegEffNetPanel.segmenting.request import Request, join_reasons
-from MedSegEffNetPanel.segmenting.results import ResultView
+from MedSegEffNetPanel.segmenting.results import Result, ResultView
 from MedSegEffNetPanel.segmenting.run import SegmentRun
 from MedSegEffNetPanel.wording import sentences
 
 
-class PanelSection(Section):
+class PanelSection(ComputingSection):
     """Model, channels, result, Apply; below them the result, the log, the batch and the advanced options."""
 
     order = 10
@@ -41,14 +41,11 @@ class PanelSection(Section):
     def setup(self) -> None:
         """Make the parts and let them know of each other."""
         ui, panel = self.ui, self.panel
-        self.run: SegmentRun | None = None
         self.models = ModelPicker(ui)
         self.inputs = Inputs(ui, panel)
         self._chosen: dict[str, Any] = {}  # sources that the output was chosen for
         self._loading: Any = None  # a folder that is being loaded
-        self._scene_timer = qt.QTimer()
-        self._scene_timer.setSingleShot(True)
-        self._scene_timer.connect("timeout()", self._take_scene)
+        self._wait_for_scene(self._take_scene)
         self.advanced = AdvancedOptions(ui, panel.settings, panel.environment)
         self.progress = ProgressView(ui)
         self.results = ResultView(ui)
@@ -67,7 +64,7 @@ class PanelSection(Section):
         self.batch.case_wanted.connect(self._on_case_wanted)
         panel.models_changed.connect(self._on_models_changed)
         panel.environment.changed.connect(self.refresh)
-        ui.applyButton.connect("clicked()", self._on_apply)
+        ui.applyButton.connect("clicked()", self._on_start)
         ui.framesBox.connect("toggled(bool)", self.refresh)
         ui.sampleDataButton.connect("clicked()", self._on_sample_data)
         ui.fillButton.connect("clicked()", self._on_fill)
@@ -83,25 +80,10 @@ class PanelSection(Section):
         self.batch.attach()
         self.refresh()
 
-    def leave(self) -> None:
-        """Leave the scene alone while nobody looks."""
-        self.inputs.leave()
-
     def scene_closing(self) -> None:
         """A result for volumes that vanish is not wanted any more."""
         self._stop(_("The scene was closed."))
         self.results.forget()
-
-    def scene_closed(self) -> None:
-        """Take what the new scene says, when its selectors know its nodes."""
-        self._scene_timer.start(0)
-
-    def cleanup(self) -> None:
-        """The module ends."""
-        self._scene_timer.stop()
-        self.inputs.leave()
-        self._stop(_("The module was closed."))
-        self.results.clear()
 
     def open_folder(self, folder: Path) -> None:
         """Load the case in ``folder``; a folder of cases is proposed as a batch."""
@@ -115,16 +97,6 @@ class PanelSection(Section):
         self.progress.show_message(_("Loading {folder} …").format(folder=folder.name))
         self._loading = steps.run(work, done=self._on_loaded, failed=self._on_load_failed)
 
-    def common_reasons(self) -> list[str]:
-        """Why nothing at all can be segmented now; empty: it can."""
-        reasons = []
-        if self.models.entry is None:
-            reasons.append(_("No model is chosen: choose one in the list, or import one in Models."))
-        status = self.panel.environment.status()
-        if not status.ready:
-            reasons.append(sentences(status.text, status.hint_elsewhere))
-        return reasons
-
     def _sequence_reasons(self) -> list[str]:
         lengths = sorted(set(self.inputs.sequences().values())) if self.ui.framesBox.checked else []
         if len(lengths) < 2:
@@ -135,11 +107,6 @@ class PanelSection(Section):
     def new_run(self, name: str) -> Path:
         """A new folder for a run called ``name``."""
         return self.panel.new_run(name)
-
-    @property
-    def running(self) -> bool:
-        """Whether a segmentation is on."""
-        return self.run is not None and not self.run.over
 
     def refresh(self, changed: object = None) -> None:
         """Enable Apply, or say why not; while a run is on it is Cancel."""
@@ -178,12 +145,10 @@ class PanelSection(Section):
         self._on_models_changed()
 
     def _stop(self, why: str) -> None:
-        self.inputs.stop()
         if self._loading is not None:
             self._loading.cancel()
             self.ui.folderButton.enabled = True
-        if self.run is not None:
-            self.run.cancel(why)
+        super()._stop(why)
 
     def _on_inputs(self) -> None:
         """The segmentation of another volume does not take this one's result, unless the user chooses it afterwards."""
@@ -208,25 +173,8 @@ class PanelSection(Section):
         self.ui.outputSelector.setCurrentNode(node)
         self.panel.parameters.output = node
 
-    def _on_link(self, link: str) -> None:
-        if link == "card" and self.models.entry is not None:
-            self.panel.section("models").select(self.models.entry.key)
-            self.panel.show("models")
-        elif link == "environment":
-            self.panel.show("environment")
-
-    def _on_apply(self) -> None:
-        if self.run is not None and self.running:
-            self.run.cancel(_("Canceled; the scene is as it was."))
-            return
-        try:
-            self.run = SegmentRun(self.panel, self._request(), self.models.entry)
-        except MedSegEffNetError as error:  # no folder for it
-            self.progress.show_message(sentences(error.found, error.hint))
-            return
-        self.run.changed.connect(self._on_run_changed)
-        self.run.start()
-        self.refresh()
+    def _new_run(self) -> SegmentRun:
+        return SegmentRun(self.panel, self._request(), self.models.entry)
 
     def _request(self) -> Request:
         output, reference = self.ui.outputSelector.currentNode(), self.inputs.reference()
@@ -244,16 +192,9 @@ class PanelSection(Section):
             sequence_id=sequence_id,
         )
 
-    def _on_run_changed(self, run: SegmentRun) -> None:
-        if run is not self.run:
-            return
-        self.progress.show(run)
-        if run.over:
-            self.refresh()
-            self.progress.show(run)
-            if run.result is not None:
-                self._show_output(slicer.mrmlScene.GetNodeByID(run.result.segmentation_id))
-                self.results.show(run.result)
+    def _show_result(self, result: Result) -> None:
+        self._show_output(slicer.mrmlScene.GetNodeByID(result.segmentation_id))
+        self.results.show(result)
 
     def _on_make(self, channel: str) -> None:
         self.panel.section("synthesize").open_for(channel, self.inputs.table.nodes())
@@ -283,12 +224,6 @@ class PanelSection(Section):
             self.models.choose_task(sample_data.TASK)
             self.inputs.fill(nodes)
             bridge.show_volume(self.inputs.reference() or nodes[0])
-
-    def _on_fill(self) -> None:
-        told = self.inputs.fill()
-        self.progress.show_message(
-            "" if told else _("The names of the volumes do not tell which is which (or of which patient): choose them.")
-        )
 
     def _on_loaded(self, nodes: list[Any]) -> None:
         self.ui.folderButton.enabled = True

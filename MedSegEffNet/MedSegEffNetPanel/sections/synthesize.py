@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MedSegEffNetLib.errors import MedSegEffNetError
 from MedSegEffNetPanel import bridge
-from MedSegEffNetPanel.sections import Section
+from MedSegEffNetPanel.computing_section import ComputingSection
 from MedSegEffNetPanel.segmenting.model_picker import ModelPicker
 from MedSegEffNetPanel.segmenting.progress import ProgressView
 from MedSegEffNetPanel.segmenting.request import join_reasons
 from MedSegEffNetPanel.synthesizing.choices import Choices
 from MedSegEffNetPanel.synthesizing.request import Request, case_of
-from MedSegEffNetPanel.synthesizing.results import ResultView
+from MedSegEffNetPanel.synthesizing.results import Result, ResultView
 from MedSegEffNetPanel.synthesizing.run import SynthesisRun
-from MedSegEffNetPanel.wording import sentences
 
 _MODEL, _TARGET, _MARK = "synthesis_model", "synthesis_target", "synthesis_mark"
 _CONTRAST = "t1ce"  # the channel that shows contrast agent, and is missing where none was given
 
 
-class PanelSection(Section):
+class PanelSection(ComputingSection):
     """Model, image to make, inputs, Make image; below them the result and the log."""
 
     order = 15
@@ -39,15 +36,12 @@ class PanelSection(Section):
     def setup(self) -> None:
         """Make the parts and let them know of each other."""
         ui, panel = self.ui, self.panel
-        self.run: SynthesisRun | None = None
         self._targets: tuple[str, ...] = ()
         self.models = ModelPicker(ui, "synthesis")
         self.inputs = Choices(ui, panel)
         self.progress = ProgressView(ui)
         self.results = ResultView(ui)
-        self._scene_timer = qt.QTimer()
-        self._scene_timer.setSingleShot(True)
-        self._scene_timer.connect("timeout()", self.inputs.scene_changed)
+        self._wait_for_scene(self.inputs.scene_changed)
         ui.markBox.checked = panel.settings.flag(_MARK)
         self._connect()
         self._on_models_changed()
@@ -64,7 +58,7 @@ class PanelSection(Section):
         ui.targetBox.connect("currentIndexChanged(int)", self._on_target)
         ui.markBox.connect("toggled(bool)", self._on_mark)
         ui.fillButton.connect("clicked()", self._on_fill)
-        ui.makeButton.connect("clicked()", self._on_make)
+        ui.makeButton.connect("clicked()", self._on_start)
         for label in (ui.modelSummary, ui.messageLabel):
             label.connect("linkActivated(QString)", self._on_link)
 
@@ -74,24 +68,9 @@ class PanelSection(Section):
         self.inputs.enter()
         self.refresh()
 
-    def leave(self) -> None:
-        """Leave the scene alone while nobody looks."""
-        self.inputs.leave()
-
     def scene_closing(self) -> None:
         """A result for volumes that vanish is not wanted any more."""
         self._stop(_("The scene was closed."))
-        self.results.clear()
-
-    def scene_closed(self) -> None:
-        """Take what the new scene says, when its selectors know its nodes."""
-        self._scene_timer.start(0)
-
-    def cleanup(self) -> None:
-        """The module ends."""
-        self._scene_timer.stop()
-        self.inputs.leave()
-        self._stop(_("The module was closed."))
         self.results.clear()
 
     def open_for(self, target: str, nodes: Mapping[str, Any]) -> None:
@@ -105,15 +84,10 @@ class PanelSection(Section):
         given = {name: node for name, node in nodes.items() if node is not None and not bridge.made_by(node)}
         self.inputs.take({channel.name: given.get(channel.name) for channel in self.inputs.channels})
 
-    @property
-    def running(self) -> bool:
-        """Whether an image is being made."""
-        return self.run is not None and not self.run.over
-
     def refresh(self, changed: object = None) -> None:
         """Enable Make image, or say why not; while a run is on it is Cancel."""
         running, ui, ready = self.running, self.ui, self.panel.environment.status().ready
-        reasons = [] if running else self._reasons()
+        reasons = [] if running else [*self.common_reasons(), *self.inputs.reasons()]
         ui.makeButton.text = _("Cancel") if running else _("Make image")
         ui.makeButton.enabled = not reasons
         usual = (
@@ -126,13 +100,6 @@ class PanelSection(Section):
         self._show_notes()
         if not running:
             self.progress.show_reasons(reasons, self.inputs.remarks(), ready)
-
-    def _reasons(self) -> list[str]:
-        if self.models.entry is None:
-            return [_("No model is chosen: choose one in the list, or import one in Models.")]
-        status = self.panel.environment.status()
-        reasons = [] if status.ready else [sentences(status.text, status.hint_elsewhere)]
-        return [*reasons, *self.inputs.reasons()]
 
     def _show_notes(self) -> None:
         """What the image that is to be made is worth, and whether it will be compared."""
@@ -177,31 +144,8 @@ class PanelSection(Section):
     def _on_mark(self, on: bool) -> None:
         self.panel.settings.keep(_MARK, on)
 
-    def _on_fill(self) -> None:
-        told = self.inputs.fill()
-        self.progress.show_message(
-            "" if told else _("The names of the volumes do not tell which is which (or of which patient): choose them.")
-        )
-
-    def _on_link(self, link: str) -> None:
-        if link == "card" and self.models.entry is not None:
-            self.panel.section("models").select(self.models.entry.key)
-            self.panel.show("models")
-        elif link == "environment":
-            self.panel.show("environment")
-
-    def _on_make(self) -> None:
-        if self.run is not None and self.running:
-            self.run.cancel(_("Canceled; the scene is as it was."))
-            return
-        try:
-            self.run = SynthesisRun(self.panel, self._request())
-        except MedSegEffNetError as error:  # no folder for it
-            self.progress.show_message(sentences(error.found, error.hint))
-            return
-        self.run.changed.connect(self._on_run_changed)
-        self.run.start()
-        self.refresh()
+    def _new_run(self) -> SynthesisRun:
+        return SynthesisRun(self.panel, self._request())
 
     def _request(self) -> Request:
         entry, inputs = self.models.entry, self.inputs
@@ -221,22 +165,10 @@ class PanelSection(Section):
             options=self.panel.section("segment").advanced.options(),
         )
 
-    def _on_run_changed(self, run: SynthesisRun) -> None:
-        if run is not self.run:
-            return
-        self.progress.show(run)
-        if run.over:
-            self.refresh()
-            self.progress.show(run)
-            if run.result is not None:
-                bridge.show_volume(slicer.mrmlScene.GetNodeByID(run.result.made_id), fit=False)
-                self.results.show(run.result)
+    def _show_result(self, result: Result) -> None:
+        bridge.show_volume(slicer.mrmlScene.GetNodeByID(result.made_id), fit=False)
+        self.results.show(result)
 
     def _on_use(self, target: str, node: Any, inputs: Mapping[str, Any]) -> None:
         if not self.panel.section("segment").take(target, node, inputs):
             self.progress.show_message(_("No model that segments takes this image: import one in Models."))
-
-    def _stop(self, why: str) -> None:
-        self.inputs.stop()
-        if self.run is not None:
-            self.run.cancel(why)
